@@ -1,0 +1,87 @@
+"""The manifest: the exact objects of a dataset and how they are to be read.
+
+Validation writes it once; every later stage reads what it names, at the versions it names, in
+the way it says, so nothing is sniffed twice and an object that changes meanwhile is not mixed in.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Format(str, Enum):
+    """The form of the rows, by content. A TSV is CSV with a tab as delimiter."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+
+
+class Compression(str, Enum):
+    """What is wrapped around a text file."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """One object of the dataset at one version; `version_id` is None in an unversioned bucket."""
+
+    key: str
+    version_id: str | None
+    size_bytes: int
+    compression: Compression = Compression.NONE
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and its Arrow type by name, as `str(pyarrow.DataType)` spells it.
+
+    For text formats the types are int64, double, bool, string, and for JSON Lines also
+    `struct` and `list`; they were inferred from the first few MiB, so a reader may have to
+    widen them (int64, double, string) further on.
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the uploader asked for in the object's metadata (or in POST's `processing_config`).
+
+    `columns` empty means every numeric column; `group_by` None means the first text column of
+    low cardinality; `dtype` is the type of the normalized columns, float64 or float32.
+    """
+
+    columns: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    group_by: str | None = None
+    gpu_enabled: bool = True
+    compare_pipelines: bool = True
+    dtype: str = "float64"
+    store_results: bool = True
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One validated dataset. Files are in reading order, which is the row order of the job.
+
+    `delimiter` is set for CSV alone. `normalize` names the columns to normalize, resolved from
+    `options` and never empty; `group_by` is the resolved grouping column or None for one group.
+    """
+
+    job_id: str
+    bucket: str
+    files: tuple[SourceObject, ...]
+    format: Format
+    columns: tuple[Column, ...]
+    normalize: tuple[str, ...]
+    group_by: str | None = None
+    delimiter: str | None = None
+    options: Options = Options()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)

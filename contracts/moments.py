@@ -1,0 +1,44 @@
+"""Count, mean, M2, min and max of a column, mergeable without loss of digits.
+
+Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
+Computing Sample Variances", 1979.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Moments:
+    """`m2` is the sum of squared deviations from the mean. Empty: count 0, min and max None."""
+
+    count: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def std(self) -> float | None:
+        """The population standard deviation (ddof 0), or None of nothing."""
+        return math.sqrt(self.m2 / self.count) if self.count else None
+
+    def merge(self, other: Moments) -> Moments:
+        """The moments of both sets of values together."""
+        if not self.count:
+            return other
+        if not other.count:
+            return self
+        assert self.minimum is not None and other.minimum is not None
+        assert self.maximum is not None and other.maximum is not None
+        count = self.count + other.count
+        delta = other.mean - self.mean
+        return Moments(
+            count=count,
+            mean=self.mean + delta * (other.count / count),
+            m2=self.m2 + other.m2 + delta * delta * (self.count * (other.count / count)),
+            minimum=min(self.minimum, other.minimum),
+            maximum=max(self.maximum, other.maximum),
+        )
