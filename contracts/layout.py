@@ -1,14 +1,14 @@
 """Where things lie in the two buckets. No other module puts a key together.
 
-    ingest    input/<any path>                   each object is a job
-              datasets/<name>/…  + _SUCCESS      all files of the folder are one job
+ingest    input/<any path>                   each object is a job
+          datasets/<name>/…  + _SUCCESS      all files of the folder are one job
 
-    results   results/<job>/manifest.json        what was validated
-              results/<job>/report.json          what people read
-              results/<job>/attempts/<stage>-<n>/
-                  spec.json                      what the attempt was told
-                  …                              what it wrote
-                  _marker.json                   its last word: what it wrote, how it ended
+results   results/<job>/manifest.json        what was validated
+          results/<job>/report.json          what people read
+          results/<job>/attempts/<stage>-<n>/
+              spec.json                      what the attempt was told
+              …                              what it wrote
+              _marker.json                   its last word: what it wrote, how it ended
 """
 
 from dataclasses import dataclass

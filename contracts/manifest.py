@@ -5,10 +5,10 @@ the way it says, so nothing is sniffed twice and an object that changes meanwhil
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """The form of the rows, by content. A TSV is CSV with a tab as delimiter."""
 
     CSV = "csv"
@@ -16,7 +16,7 @@ class Format(str, Enum):
     PARQUET = "parquet"
 
 
-class Compression(str, Enum):
+class Compression(StrEnum):
     """What is wrapped around a text file."""
 
     NONE = "none"

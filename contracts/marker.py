@@ -5,12 +5,12 @@ same prefix are never seen.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from contracts.problem import Problem
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """How the attempt ended: with a result, or by refusing its input."""
 
     SUCCEEDED = "succeeded"

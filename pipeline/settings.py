@@ -31,7 +31,11 @@ class ValidateSettings:
 
 @dataclass(frozen=True)
 class CoordinateSettings:
-    """The coordinate function and the actors in it."""
+    """The coordinate function and the actors in it.
+
+    `spark_python` is the interpreter, on the machines of Spark, that `spark_packages` was built
+    for.
+    """
 
     jobs_table: str
     results_bucket: str
@@ -48,6 +52,7 @@ class CoordinateSettings:
     spark_dataframe_script: str
     spark_modules: str
     spark_packages: str
+    spark_python: str
     spark_log_prefix: str
 
 

@@ -1,0 +1,227 @@
+"""What arrives on the work queue, and the orders that follow from it.
+
+Events are past (`StageFinished`), commands are orders (`StartStage`). `parse` turns a queue
+message's body into an event; it knows our own messages, the EventBridge envelopes of Batch and
+EMR Serverless, and the envelope in which Lambda reports a function that failed for good.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.codec import DocumentError, from_plain, to_plain
+from contracts.problem import Problem
+from pipeline.clock import from_epoch_ms
+from pipeline.compute_names import AttemptName
+from pipeline.model import AttemptState, Stage, Totals
+
+
+@dataclass(frozen=True)
+class DatasetValidated:
+    """The manifest is written and the job is QUEUED."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class DatasetArriving:
+    """A folder was closed by `_SUCCESS`; look after a while whether its listing still changes.
+
+    `fingerprint` is a digest of the listing at `checked_at`; `since` is when `_SUCCESS` came.
+    """
+
+    job_id: str
+    bucket: str
+    key: str
+    version_id: str | None
+    fingerprint: str
+    since: str
+
+
+@dataclass(frozen=True)
+class AnalysisFinished:
+    """The report of attempt `attempt` is written."""
+
+    job_id: str
+    attempt: int
+    started_at: str
+    finished_at: str
+    totals: Totals
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FunctionFailed:
+    """A function that is invoked asynchronously failed in every try; `payload` was its input."""
+
+    function: str
+    payload: dict[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchJobChanged:
+    """Batch says that the job of an attempt changed its state."""
+
+    attempt: AttemptName
+    external_id: str
+    state: AttemptState
+    started_at: str | None
+    finished_at: str | None
+    reason: str
+    terminated: bool
+
+
+@dataclass(frozen=True)
+class SparkRunChanged:
+    """EMR Serverless says that a run changed; which attempt it belongs to, only GetJobRun says."""
+
+    application_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """The work of an attempt has begun."""
+
+    job_id: str
+    stage: Stage
+    number: int
+    external_id: str
+    started_at: str
+
+
+@dataclass(frozen=True)
+class StageFinished:
+    """An attempt has ended with its marker (`error` None), or without what it was to leave.
+
+    `error` with `rejected` is the input's fault; with `retryable` another attempt may succeed.
+    """
+
+    job_id: str
+    stage: Stage
+    number: int
+    external_id: str
+    started_at: str | None
+    finished_at: str
+    error: Problem | None = None
+    rejected: bool = False
+    retryable: bool = False
+    warnings: tuple[str, ...] = ()
+    totals: Totals | None = None
+
+
+@dataclass(frozen=True)
+class StageLaunched:
+    """AWS has taken the attempt's work and calls it `external_id`."""
+
+    job_id: str
+    stage: Stage
+    number: int
+    external_id: str
+
+
+JobEvent = DatasetValidated | StageLaunched | StageStarted | StageFinished
+"""What `plan` decides on."""
+
+Message = (
+    DatasetValidated
+    | DatasetArriving
+    | AnalysisFinished
+    | FunctionFailed
+    | BatchJobChanged
+    | SparkRunChanged
+)
+"""What the work queue carries."""
+
+OWN_MESSAGES: dict[str, type[DatasetValidated | DatasetArriving | AnalysisFinished]] = {
+    cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
+}
+
+
+class UnknownMessage(ValueError):
+    """The body is of no kind that we know; the message belongs in the dead-letter queue."""
+
+
+def to_body(message: DatasetValidated | DatasetArriving | AnalysisFinished) -> str:
+    """One of our own messages as a queue message's body."""
+    return json.dumps({"message": type(message).__name__, **to_plain(message)})
+
+
+def parse(body: str) -> Message | None:
+    """The message in `body`; None for one that does not concern us. Raises UnknownMessage."""
+    try:
+        plain = json.loads(body)
+        if "message" in plain:
+            return _own_message(plain)
+        if plain.get("source") == "aws.batch":
+            return _batch_job_changed(plain["detail"])
+        if plain.get("source") == "aws.emr-serverless":
+            return SparkRunChanged(plain["detail"]["applicationId"], plain["detail"]["jobRunId"])
+        return _function_failed(plain)
+    except (ValueError, KeyError, TypeError, AttributeError, DocumentError) as error:
+        raise UnknownMessage(f"{error!r} in {body[:500]}") from error
+
+
+def _own_message(plain: dict[str, Any]) -> DatasetValidated | DatasetArriving | AnalysisFinished:
+    return from_plain(OWN_MESSAGES[plain["message"]], plain)
+
+
+BATCH_STATES = {
+    "RUNNING": AttemptState.RUNNING,
+    "SUCCEEDED": AttemptState.SUCCEEDED,
+    "FAILED": AttemptState.FAILED,
+}
+
+
+def _batch_job_changed(detail: dict[str, Any]) -> BatchJobChanged | None:
+    name = AttemptName.parse(detail["jobName"])
+    state = BATCH_STATES.get(detail["status"])
+    if name is None or state is None:
+        return None
+    return BatchJobChanged(
+        attempt=name,
+        external_id=detail["jobId"],
+        state=state,
+        started_at=_time(detail.get("startedAt")),
+        finished_at=_time(detail.get("stoppedAt")),
+        reason=_batch_reason(detail),
+        terminated=bool(detail.get("isTerminated")),
+    )
+
+
+def _batch_reason(detail: dict[str, Any]) -> str:
+    container = detail.get("container", {})
+    reasons = (
+        detail.get("statusReason"),
+        container.get("reason"),
+        f"exit code {container['exitCode']}" if "exitCode" in container else None,
+    )
+    return ", ".join(reason for reason in reasons if reason)
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return from_epoch_ms(milliseconds) if milliseconds else None
+
+
+def _function_failed(plain: dict[str, Any]) -> FunctionFailed:
+    response = plain.get("responsePayload") or {}
+    return FunctionFailed(
+        function=plain["requestContext"]["functionArn"],
+        payload=plain["requestPayload"],
+        reason=str(response.get("errorMessage") or plain["requestContext"]["condition"]),
+    )
+
+
+@dataclass(frozen=True)
+class LaunchStage:
+    """Order: have AWS do attempt `number` of `stage`.
+
+    With `look_first` someone else may already have launched it: adopt that launch if it is there.
+    """
+
+    stage: Stage
+    number: int
+    look_first: bool

@@ -1,0 +1,144 @@
+"""The jobs table (DynamoDB): the only durable state of the coordination.
+
+An item holds the job as JSON, which keeps floats exact, beside the attributes that are searched:
+`job_id` (key), `kind`, `status`, `source_key`, `created_at`, `version`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.codec import from_json, to_json
+from pipeline.errors import JobNotFound, LostRace
+from pipeline.model import Job, Status
+
+KIND = "job"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some jobs, newest first, and where the next page starts; `next` None on the last one."""
+
+    jobs: tuple[Job, ...]
+    next: str | None
+
+
+class InvalidPageToken(ValueError):
+    """`next` is not a value that a former page gave."""
+
+
+class JobStore:
+    """Reads and conditionally saves jobs. `table` is a boto3 DynamoDB Table."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def find(self, job_id: str) -> Job | None:
+        """The job as last saved, by a consistent read, or None."""
+        answer = self._table.get_item(Key={"job_id": job_id}, ConsistentRead=True)
+        return _job(answer["Item"]) if "Item" in answer else None
+
+    def get(self, job_id: str) -> Job:
+        """The job as last saved. Raises JobNotFound."""
+        job = self.find(job_id)
+        if job is None:
+            raise JobNotFound(job_id)
+        return job
+
+    def save(self, job: Job) -> Job:
+        """Save `job` over the version it was read at, 0 meaning that there was none.
+
+        Returns it with its new version. Raises LostRace when another save came first.
+        """
+        saved = replace(job, version=job.version + 1)
+        condition = (
+            {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": job.version},
+            }
+            if job.version
+            else {"ConditionExpression": "attribute_not_exists(job_id)"}
+        )
+        try:
+            self._table.put_item(Item=_item(saved), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise LostRace(job.job_id) from error
+            raise
+        return saved
+
+    def list(
+        self,
+        *,
+        status: Status | None = None,
+        source: str | None = None,
+        limit: int = 20,
+        start: str | None = None,
+    ) -> Page:
+        """Jobs newest first, by status, by source key, by both or all of them.
+
+        `start` is a former page's `next`. Raises InvalidPageToken.
+        """
+        index, key, value = _index(status, source)
+        query: dict[str, Any] = {
+            "IndexName": index,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": key},
+            "ExpressionAttributeValues": {":key": value},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if status is not None and source is not None:
+            query["FilterExpression"] = "#status = :status"
+            query["ExpressionAttributeNames"]["#status"] = "status"
+            query["ExpressionAttributeValues"][":status"] = status.value
+        if start is not None:
+            query["ExclusiveStartKey"] = _from_token(start, key)
+        answer = self._table.query(**query)
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            tuple(_job(item) for item in answer["Items"]), _to_token(last) if last else None
+        )
+
+
+def _index(status: Status | None, source: str | None) -> tuple[str, str, str]:
+    if source is not None:
+        return "by_source", "source_key", source
+    if status is not None:
+        return "by_status", "status", status.value
+    return "by_created", "kind", KIND
+
+
+def _item(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "kind": KIND,
+        "status": job.status.value,
+        "source_key": job.source.key,
+        "created_at": job.created_at,
+        "version": job.version,
+        "job": to_json(job),
+    }
+
+
+def _job(item: dict[str, Any]) -> Job:
+    return from_json(Job, item["job"])
+
+
+def _to_token(key: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _from_token(token: str, index_key: str) -> dict[str, str]:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except ValueError as error:
+        raise InvalidPageToken(token) from error
+    if not isinstance(key, dict) or set(key) != {"job_id", "created_at", index_key}:
+        raise InvalidPageToken(token)
+    return {name: str(value) for name, value in key.items()}
