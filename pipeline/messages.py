@@ -126,17 +126,15 @@ class StageLaunched:
 JobEvent = DatasetValidated | StageLaunched | StageStarted | StageFinished
 """What `plan` decides on."""
 
-Message = (
-    DatasetValidated
-    | DatasetArriving
-    | AnalysisFinished
-    | FunctionFailed
-    | BatchJobChanged
-    | SparkRunChanged
-)
+OwnMessage = DatasetValidated | DatasetArriving | AnalysisFinished
+"""What our own functions send."""
+
+Message = OwnMessage | FunctionFailed | BatchJobChanged | SparkRunChanged
 """What the work queue carries."""
 
-OWN_MESSAGES: dict[str, type[DatasetValidated | DatasetArriving | AnalysisFinished]] = {
+OWN_MESSAGES: dict[str, type[OwnMessage]] = {
+    cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
+}
     cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
 }
 
@@ -145,7 +143,7 @@ class UnknownMessage(ValueError):
     """The body is of no kind that we know; the message belongs in the dead-letter queue."""
 
 
-def to_body(message: DatasetValidated | DatasetArriving | AnalysisFinished) -> str:
+def to_body(message: OwnMessage) -> str:
     """One of our own messages as a queue message's body."""
     return json.dumps({"message": type(message).__name__, **to_plain(message)})
 
@@ -165,7 +163,7 @@ def parse(body: str) -> Message | None:
         raise UnknownMessage(f"{error!r} in {body[:500]}") from error
 
 
-def _own_message(plain: dict[str, Any]) -> DatasetValidated | DatasetArriving | AnalysisFinished:
+def _own_message(plain: dict[str, Any]) -> OwnMessage:
     return from_plain(OWN_MESSAGES[plain["message"]], plain)
 
 

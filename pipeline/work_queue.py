@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.messages import AnalysisFinished, DatasetArriving, DatasetValidated, to_body
+from pipeline.messages import OwnMessage, to_body
 
 
 class WorkQueue:
@@ -16,7 +16,7 @@ class WorkQueue:
 
     def send(
         self,
-        message: DatasetValidated | DatasetArriving | AnalysisFinished,
+        message: OwnMessage,
         delay_seconds: int = 0,
     ) -> None:
         """Enqueue `message`, to be delivered after `delay_seconds` (at most 900)."""

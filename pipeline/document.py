@@ -1,0 +1,115 @@
+"""The job document: what `GET /jobs/<id>` answers and `bigdata --json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.layout import NORMALIZED_PREFIX, JobLayout
+from contracts.problem import Problem
+from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, seconds_between
+
+
+@dataclass(frozen=True)
+class StageDocument:
+    """One attempt of a stage; `duration_s` is None until it has ended."""
+
+    name: str
+    status: str
+    attempt: int
+    started_at: str | None
+    finished_at: str | None
+    duration_s: float | None
+    external_id: str | None
+    error: Problem | None
+
+
+@dataclass(frozen=True)
+class JobDocument:
+    """`progress` is the share of the stages that are done, from 0 to 1.
+
+    `processing_time` is the seconds from the upload to the end, and `overhead_s` what is left of
+    them without the stages' own run times; both are None until the job has ended. `metrics` and
+    `cost` are those of the report, None until there is one and in lists of jobs.
+    """
+
+    job_id: str
+    status: str
+    progress: float
+    overhead_s: float | None
+    source: Source
+    records_processed: int | None
+    processing_time: float | None
+    stages: tuple[StageDocument, ...]
+    metrics: dict[str, Any] | None
+    cost: dict[str, Any] | None
+    results: dict[str, str]
+    warnings: tuple[str, ...]
+    error: Problem | None
+    created_at: str
+    updated_at: str
+
+
+def job_document(
+    job: Job, results_bucket: str, report: dict[str, Any] | None = None
+) -> JobDocument:
+    """The document of `job`, with the metrics and the cost of `report` where there is one."""
+    report = report or {}
+    took = _processing_time(job)
+    return JobDocument(
+        job_id=job.job_id,
+        status=job.status.value,
+        progress=_progress(job),
+        overhead_s=None if took is None else round(took - sum(a.seconds for a in job.attempts), 3),
+        source=job.source,
+        records_processed=job.totals.records if job.totals else None,
+        processing_time=took,
+        stages=tuple(_stage(attempt) for attempt in job.attempts),
+        metrics=report.get("metrics"),
+        cost=report.get("cost"),
+        results=_results(job, JobLayout(results_bucket, job.job_id)),
+        warnings=job.warnings,
+        error=job.error,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+    )
+
+
+def _progress(job: Job) -> float:
+    done = {a.stage for a in job.attempts if a.state is AttemptState.SUCCEEDED}
+    return len(done) / len(Stage)
+
+
+def _processing_time(job: Job) -> float | None:
+    if not job.status.is_end:
+        return None
+    return round(seconds_between(job.source.uploaded_at, job.updated_at), 3)
+
+
+def _stage(attempt: Attempt) -> StageDocument:
+    return StageDocument(
+        name=attempt.stage.value,
+        status=attempt.state.value,
+        attempt=attempt.number,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+        duration_s=round(attempt.seconds, 3) if attempt.finished_at else None,
+        external_id=attempt.external_id,
+        error=attempt.error,
+    )
+
+
+def _results(job: Job, layout: JobLayout) -> dict[str, str]:
+    results = {}
+    if any(a.stage is Stage.NORMALIZE for a in job.attempts):
+        results["manifest"] = str(layout.manifest)
+    normalize = job.latest(Stage.NORMALIZE)
+    if normalize and normalize.state is AttemptState.SUCCEEDED and job.options.store_results:
+        attempt = layout.attempt(normalize.stage.value, normalize.number)
+        results["normalized"] = str(attempt.join(NORMALIZED_PREFIX))
+    spark = job.latest(Stage.SPARK)
+    if spark and spark.state is AttemptState.SUCCEEDED:
+        results["summaries"] = str(layout.attempt(spark.stage.value, spark.number))
+    if job.status is Status.COMPLETED:
+        results["report"] = str(layout.report)
+    return results
