@@ -7,6 +7,22 @@ the way it says, so nothing is sniffed twice and an object that changes meanwhil
 from dataclasses import dataclass
 from enum import StrEnum
 
+NULL_SPELLINGS = (
+    *("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"),
+    *("NULL", "Null", "null", "None"),
+)
+"""What a CSV cell of an int64, double or bool column says when it has no value, quoted or not.
+
+In a text column no spelling means null: the empty cell is the empty string, `NA` is `NA`.
+"""
+
+INFINITY_SPELLINGS = ("inf", "infinity")
+"""Doubles that are not finite, in any case and with or without a sign; so is `1e400`."""
+
+TRUE_SPELLINGS = ("true", "True", "TRUE")
+FALSE_SPELLINGS = ("false", "False", "FALSE")
+"""The cells of a bool column. 0 and 1 are numbers."""
+
 
 class Format(StrEnum):
     """The form of the rows, by content. A TSV is CSV with a tab as delimiter."""
