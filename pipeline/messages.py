@@ -135,8 +135,6 @@ Message = OwnMessage | FunctionFailed | BatchJobChanged | SparkRunChanged
 OWN_MESSAGES: dict[str, type[OwnMessage]] = {
     cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
 }
-    cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
-}
 
 
 class UnknownMessage(ValueError):
