@@ -1,0 +1,11 @@
+"""The actors: who coordinates what. They decide nothing (`pipeline.plan` does) and keep nothing.
+
+    handler ──HandleMessage──▶ JobManager ──Resolve──▶ Validation-, Normalization-, Spark-,
+       ▲                        │  ▲                    AnalysisActor: what does this event of
+       └──Handled / Refused─────┘  └──Resolved────────  AWS mean for which job?
+                                │  ▲
+                                └──Launch──▶ the stage's actor: hand the attempt to AWS
+
+The JobManager is the only one that saves jobs. Every message carries its ticket, so no actor
+remembers anything between two messages but the collaborators built when it was configured.
+"""

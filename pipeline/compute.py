@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
+
+from botocore.exceptions import ClientError
 
 from pipeline.clock import iso
 from pipeline.compute_names import AttemptName
+from pipeline.errors import LaunchRefused
 from pipeline.settings import CoordinateSettings
 
 SPARK_TIMEOUT_MINUTES = 240
@@ -35,14 +38,20 @@ class BatchJobs:
         self._settings = settings
 
     def submit(self, name: AttemptName, spec: str, *, use_gpu: bool) -> str:
-        """Submit the attempt to the GPU or the CPU queue; returns the Batch job id."""
+        """Submit the attempt to the GPU or the CPU queue; returns the Batch job id.
+
+        Raises LaunchRefused.
+        """
         queue, definition = self._target(use_gpu)
-        answer = self._batch.submit_job(
-            jobName=str(name),
-            jobQueue=queue,
-            jobDefinition=definition,
-            parameters={"spec": spec},
-        )
+        try:
+            answer = self._batch.submit_job(
+                jobName=str(name),
+                jobQueue=queue,
+                jobDefinition=definition,
+                parameters={"spec": spec},
+            )
+        except ClientError as error:
+            _refused_or_raise(error)
         return str(answer["jobId"])
 
     def find(self, name: AttemptName, *, use_gpu: bool) -> str | None:
@@ -80,28 +89,30 @@ class SparkRuns:
         self._settings = settings
 
     def start(self, name: AttemptName, spec: str, *, compare: bool) -> str:
-        """Start the attempt, or find it started already by its client token; returns the run id."""
+        """Start the attempt, or find it started already by its client token; returns the run id.
+
+        Raises LaunchRefused.
+        """
         settings = self._settings
         script = settings.spark_compare_script if compare else settings.spark_dataframe_script
-        answer = self._emr.start_job_run(
-            applicationId=settings.spark_application_id,
-            clientToken=name.client_token,
-            executionRoleArn=settings.spark_execution_role_arn,
-            name=str(name),
-            executionTimeoutMinutes=SPARK_TIMEOUT_MINUTES,
-            jobDriver={
-                "sparkSubmit": {
-                    "entryPoint": script,
-                    "entryPointArguments": [spec],
-                    "sparkSubmitParameters": self._parameters(),
-                }
-            },
-            configurationOverrides={
-                "monitoringConfiguration": {
-                    "s3MonitoringConfiguration": {"logUri": settings.spark_log_prefix}
-                }
-            },
-        )
+        logs = {"s3MonitoringConfiguration": {"logUri": settings.spark_log_prefix}}
+        submit = {
+            "entryPoint": script,
+            "entryPointArguments": [spec],
+            "sparkSubmitParameters": self._parameters(),
+        }
+        try:
+            answer = self._emr.start_job_run(
+                applicationId=settings.spark_application_id,
+                clientToken=name.client_token,
+                executionRoleArn=settings.spark_execution_role_arn,
+                name=str(name),
+                executionTimeoutMinutes=SPARK_TIMEOUT_MINUTES,
+                jobDriver={"sparkSubmit": submit},
+                configurationOverrides={"monitoringConfiguration": logs},
+            )
+        except ClientError as error:
+            _refused_or_raise(error)
         return str(answer["jobRunId"])
 
     def get(self, run_id: str) -> SparkRun:
@@ -145,6 +156,20 @@ class Functions:
             FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode()
         )
         return str(answer["ResponseMetadata"]["RequestId"])
+
+
+REFUSALS = (
+    "AccessDeniedException",
+    "ClientException",
+    "ResourceNotFoundException",
+    "ValidationException",
+)
+
+
+def _refused_or_raise(error: ClientError) -> NoReturn:
+    if error.response["Error"]["Code"] in REFUSALS:
+        raise LaunchRefused(str(error)) from error
+    raise error
 
 
 def _iso_or_none(moment: datetime | None) -> str | None:

@@ -27,6 +27,10 @@ class LostRace(BigdataError):
     """The job was changed between our read and our conditional save."""
 
 
+class LaunchRefused(BigdataError):
+    """AWS refuses to start an attempt for a reason that asking again does not change."""
+
+
 class TryAgain(BigdataError):
     """A message cannot be handled yet; SQS is to deliver it once more."""
 

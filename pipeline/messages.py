@@ -98,14 +98,15 @@ class StageFinished:
     """An attempt has ended with its marker (`error` None), or without what it was to leave.
 
     `error` with `rejected` is the input's fault; with `retryable` another attempt may succeed.
+    `external_id` and `started_at` are None when the event does not tell.
     """
 
     job_id: str
     stage: Stage
     number: int
-    external_id: str
-    started_at: str | None
     finished_at: str
+    external_id: str | None = None
+    started_at: str | None = None
     error: Problem | None = None
     rejected: bool = False
     retryable: bool = False

@@ -73,14 +73,27 @@ def _apply(job: Job, event: JobEvent, turn: Turn) -> Job:
         if job.status is not Status.QUEUED:
             return job
         return _claim(job.advance(Status.NORMALIZING, turn.now), Stage.NORMALIZE, 1, turn)
-    attempt = job.attempt(event.stage, event.number)
-    if attempt is None or attempt.state.is_end or attempt is not job.latest(event.stage):
+    attempt = _attempt(job, event)
+    if attempt is None or attempt.state.is_end or _is_superseded(job, attempt):
         return job
     if isinstance(event, StageLaunched):
         return _launched(job, attempt, event, turn)
     if isinstance(event, StageStarted):
         return _started(job, attempt, event, turn)
     return _finished(job, attempt, event, turn)
+
+
+def _attempt(job: Job, event: StageLaunched | StageStarted | StageFinished) -> Attempt | None:
+    """The attempt that `event` tells of; validation may break down before it noted its own."""
+    attempt = job.attempt(event.stage, event.number)
+    if attempt is None and event.stage is Stage.VALIDATE:
+        return Attempt(Stage.VALIDATE, event.number, AttemptState.RUNNING, job.created_at)
+    return attempt
+
+
+def _is_superseded(job: Job, attempt: Attempt) -> bool:
+    latest = job.latest(attempt.stage)
+    return latest is not None and latest.number > attempt.number
 
 
 def _launched(job: Job, attempt: Attempt, event: StageLaunched, turn: Turn) -> Job:
@@ -107,7 +120,7 @@ def _finished(job: Job, attempt: Attempt, event: StageFinished, turn: Turn) -> J
     ended = replace(
         attempt,
         state=AttemptState.FAILED if event.error else AttemptState.SUCCEEDED,
-        external_id=event.external_id,
+        external_id=event.external_id or attempt.external_id,
         started_at=event.started_at or attempt.started_at,
         finished_at=event.finished_at,
         error=event.error,

@@ -1,0 +1,71 @@
+"""AnalysisActor: the analyze function."""
+
+from __future__ import annotations
+
+from actors.stage_actor import StageActor
+from contracts.codec import from_plain, to_plain
+from contracts.problem import Problem
+from contracts.spec import AnalyzeSpec
+from pipeline.clock import now
+from pipeline.compute_names import AttemptName
+from pipeline.messages import (
+    AnalysisFinished,
+    FunctionFailed,
+    LaunchStage,
+    StageFinished,
+    StageLaunched,
+)
+from pipeline.model import Attempt, Job, Stage
+
+
+class AnalysisActor(StageActor):
+    """Invokes the analysis of an attempt, which may run twice: it writes the same report."""
+
+    def launch(self, job: Job, order: LaunchStage) -> StageLaunched:
+        normalize, spark = job.latest(Stage.NORMALIZE), job.latest(Stage.SPARK)
+        assert normalize is not None
+        assert spark is not None
+        spec = AnalyzeSpec(
+            job_id=job.job_id,
+            attempt=order.number,
+            manifest=str(self.aws.files.layout(job.job_id).manifest),
+            normalize_output=self._output(job, normalize),
+            spark_output=self._output(job, spark),
+            spark_application_id=self.settings.spark_application_id,
+            spark_run_id=spark.external_id or "",
+            normalize_seconds=normalize.seconds,
+            spark_seconds=spark.seconds,
+            output=str(
+                self.aws.files.output(AttemptName(job.job_id, order.stage.value, order.number))
+            ),
+        )
+        request = self.aws.functions.invoke(self.settings.analyze_function, to_plain(spec))
+        return StageLaunched(job.job_id, order.stage, order.number, request)
+
+    def _output(self, job: Job, attempt: Attempt) -> str:
+        name = AttemptName(job.job_id, attempt.stage.value, attempt.number)
+        return str(self.aws.files.output(name))
+
+    def resolve(self, message: AnalysisFinished | FunctionFailed) -> StageFinished | None:
+        if isinstance(message, AnalysisFinished):
+            return StageFinished(
+                job_id=message.job_id,
+                stage=Stage.ANALYZE,
+                number=message.attempt,
+                started_at=message.started_at,
+                finished_at=message.finished_at,
+                warnings=message.warnings,
+                totals=message.totals,
+            )
+        spec = from_plain(AnalyzeSpec, message.payload)
+        return StageFinished(
+            job_id=spec.job_id,
+            stage=Stage.ANALYZE,
+            number=spec.attempt,
+            finished_at=now(),
+            error=Problem(
+                "analysis_failed",
+                "The analysis broke down; the normalized data and the Spark summaries are there. "
+                "The analyze function's log tells more.",
+            ),
+        )

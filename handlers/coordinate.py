@@ -1,0 +1,39 @@
+"""The work queue's consumer: each message goes to the actors, each fails or succeeds by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from actors.system import Coordinator, coordinator
+from pipeline.settings import CoordinateSettings, from_environment
+
+logger = Logger(service="coordinate")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Handle a batch of queue messages; those that could not be handled are reported back."""
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    with coordinator(from_environment(CoordinateSettings)) as coordination:
+        return process_partial_response(
+            event=event,
+            record_handler=partial(_handle, coordination, context.aws_request_id),
+            processor=processor,
+            context=context,
+        )
+
+
+def _handle(coordination: Coordinator, request_id: str, record: SQSRecord) -> None:
+    handled = coordination.handle(f"{request_id}/{record.message_id}", record.body)
+    logger.info("handled", job_id=handled.job_id, status=handled.status)
