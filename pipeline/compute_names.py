@@ -13,7 +13,9 @@ from dataclasses import dataclass
 NORMALIZE_COMMAND = ("python", "-m", "gpu_jobs.normalize", "Ref::spec")
 """The Batch container's command. `Ref::spec` is the one parameter, the URI of the spec."""
 
-_NAME = re.compile(r"(?P<job_id>[a-z0-9-]{1,64})--(?P<stage>normalize|spark)-(?P<number>\d{1,4})")
+_NAME = re.compile(
+    r"bigdata-(?P<job_id>[a-z0-9-]{1,64})--(?P<stage>normalize|spark)-(?P<number>\d{1,4})"
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class AttemptName:
     number: int
 
     def __str__(self) -> str:
-        return f"{self.job_id}--{self.stage}-{self.number}"
+        return f"bigdata-{self.job_id}--{self.stage}-{self.number}"
 
     @classmethod
     def parse(cls, name: str) -> AttemptName | None:
