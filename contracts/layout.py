@@ -21,6 +21,7 @@ FENCE_NAME = "_fence"
 SPEC_NAME = "spec.json"
 METRICS_NAME = "metrics.json"
 TIMINGS_NAME = "timings.json"
+REPORT_NAME = "report.json"
 NORMALIZED_PREFIX = "normalized/"
 
 
@@ -70,7 +71,7 @@ class JobLayout:
 
     @property
     def report(self) -> S3Uri:
-        return self.root.join("report.json")
+        return self.root.join(REPORT_NAME)
 
     def attempt(self, stage: str, number: int) -> S3Uri:
         """The prefix that only attempt `number` (from 1) of `stage` writes under."""
