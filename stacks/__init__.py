@@ -1,0 +1,1 @@
+"""The infrastructure in flow order: storage, compute, pipeline, api, observability."""

@@ -1,0 +1,66 @@
+"""The CDK app: the same stacks for AWS and, without compute, for the laptop.
+
+Context (cdk.json, or `-c name=value`):
+
+    lambda_build          aws, or local: which of the built artefacts the functions run
+    api_auth              iam, or none: who may call the HTTP API
+    quiet_period_seconds  how long a folder must stay unchanged before it is read
+    gpu_image             the URI of a ready GPU image; without it, CDK builds gpu_jobs/Dockerfile
+    compute_targets       JSON of ComputeTargets: computing that already exists, so that no
+                          compute stack is deployed
+"""
+
+import aws_cdk as cdk
+
+from stacks.api import ApiStack
+from stacks.artifacts import Artifacts, Platform
+from stacks.compute import ComputeStack
+from stacks.compute_targets import ComputeTargets
+from stacks.observability import ObservabilityStack
+from stacks.pipeline import PipelineStack
+from stacks.storage import StorageStack
+
+
+def build_app(context: dict[str, object] | None = None) -> cdk.App:
+    """The app with all its stacks; `context` adds to what cdk.json and the command line say.
+
+    Raises ArtifactsMissing when the Lambda functions or the Spark packages were not built.
+    """
+    app = cdk.App(context=context)
+    artifacts = Artifacts(Platform.of(app.node.get_context("lambda_build")))
+    artifacts.check()
+
+    storage = StorageStack(app, "Bigdata-Storage")
+    given = app.node.try_get_context("compute_targets")
+    compute = (
+        ComputeTargets.from_context(given)
+        if given
+        else ComputeStack(
+            app,
+            "Bigdata-Compute",
+            ingest_bucket=storage.ingest_bucket,
+            results_bucket=storage.results_bucket,
+            gpu_image=app.node.try_get_context("gpu_image"),
+        ).targets
+    )
+    pipeline = PipelineStack(
+        app,
+        "Bigdata-Pipeline",
+        artifacts=artifacts,
+        storage=storage,
+        compute=compute,
+        quiet_period_seconds=int(app.node.get_context("quiet_period_seconds")),
+    )
+    api = ApiStack(
+        app,
+        "Bigdata-Api",
+        artifacts=artifacts,
+        storage=storage,
+        auth=app.node.get_context("api_auth"),
+    )
+    ObservabilityStack(app, "Bigdata-Observability", pipeline=pipeline, api=api)
+    return app
+
+
+if __name__ == "__main__":
+    build_app().synth()

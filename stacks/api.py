@@ -1,0 +1,102 @@
+"""The HTTP API: one route for everything, closed by IAM unless the context opens it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from contracts.layout import INPUT_PREFIX
+from pipeline.settings import ApiSettings
+from stacks.artifacts import Artifacts
+from stacks.functions import PipelineFunction
+from stacks.permissions import allow, allow_querying, allow_reading, allow_writing
+from stacks.storage import JOB_INDEXES, StorageStack
+
+
+@jsii.implements(apigateway.IAccessLogSettings)
+class _AccessLogs:
+    """CDK types this setting as an interface and ships no class for it."""
+
+    def __init__(self, destination: apigateway.IAccessLogDestination) -> None:
+        self._destination = destination
+
+    @property
+    def destination(self) -> apigateway.IAccessLogDestination:
+        return self._destination
+
+    @property
+    def format(self) -> None:
+        return None
+
+
+class ApiStack(cdk.Stack):
+    """`auth` is `iam` (requests signed with SigV4) or `none`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        artifacts: Artifacts,
+        storage: StorageStack,
+        auth: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if auth not in ("iam", "none"):
+            raise ValueError(f"api_auth is iam or none, not {auth!r}")
+        self.function = self._function(artifacts, storage)
+        self.http_api = apigateway.HttpApi(
+            self,
+            "Http",
+            create_default_stage=False,
+            default_integration=integrations.HttpLambdaIntegration("Function", self.function),
+            default_authorizer=authorizers.HttpIamAuthorizer() if auth == "iam" else None,
+        )
+        self._stage()
+        url = f"{self.http_api.api_endpoint}"
+        cdk.CfnOutput(self, "ApiUrl", value=url)
+        cdk.CfnOutput(self, "ApiId", value=self.http_api.api_id)
+        cdk.CfnOutput(self, "ApiLogGroup", value=self.function.log_group.log_group_name)
+
+    def _function(self, artifacts: Artifacts, storage: StorageStack) -> PipelineFunction:
+        function = PipelineFunction(
+            self,
+            "Api",
+            artifacts=artifacts,
+            name="api",
+            settings=ApiSettings(
+                jobs_table=storage.jobs_table.table_name,
+                ingest_bucket=storage.ingest_bucket.bucket_name,
+                results_bucket=storage.results_bucket.bucket_name,
+            ),
+            timeout=cdk.Duration.seconds(28),
+            memory_mb=1024,
+        )
+        table = storage.jobs_table
+        allow(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
+        allow_querying(function, table, *JOB_INDEXES)
+        allow_reading(function, storage.results_bucket, "results/*")
+        allow_writing(function, storage.ingest_bucket, f"{INPUT_PREFIX}*")
+        return function
+
+    def _stage(self) -> None:
+        access_logs = logs.LogGroup(
+            self,
+            "AccessLogs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.http_api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(rate_limit=50, burst_limit=100),
+            access_log_settings=_AccessLogs(apigateway.LogGroupLogDestination(access_logs)),
+        )

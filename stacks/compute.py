@@ -1,0 +1,243 @@
+"""Where jobs compute: AWS Batch for normalization, EMR Serverless for Spark. Cloud only.
+
+Nothing here costs while nothing runs: no NAT gateway, every environment scales to zero.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_emrserverless as emr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from pipeline.compute_names import NORMALIZE_COMMAND
+from stacks.artifacts import ROOT
+from stacks.compute_targets import ComputeTargets
+from stacks.permissions import allow_reading, allow_writing
+
+GPU_INSTANCE_TYPES = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")
+GPU_MAX_VCPUS = 16
+CPU_MAX_VCPUS = 32
+SPARK_RELEASE = "emr-spark-8.0.0"
+DISK = cdk.Size.gibibytes(100)
+NORMALIZE_TIMEOUT = cdk.Duration.hours(2)
+
+# What gpu_jobs/Dockerfile copies; all else stays out of the build context.
+IMAGE_CONTEXT = ("contracts", "gpu_jobs", "requirements.txt")
+
+
+class ComputeStack(cdk.Stack):
+    """`targets` says where to send work. `gpu_image` is the URI of a ready image, or None."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        ingest_bucket: s3.IBucket,
+        results_bucket: s3.IBucket,
+        gpu_image: str | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._image = self._container_image(gpu_image)
+        self._log_group = logs.LogGroup(
+            self,
+            "NormalizeLogs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self._job_role = self._normalize_role(ingest_bucket, results_bucket)
+        vpc = self._vpc()
+        security_group = ec2.SecurityGroup(
+            self,
+            "Workers",
+            vpc=vpc,
+            description="Batch workers: nothing in, HTTPS out",
+            allow_all_outbound=False,
+        )
+        security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS")
+        gpu_queue = self._gpu_queue(vpc, security_group)
+        cpu_queue = self._cpu_queue(vpc, security_group)
+        application = self._spark_application()
+        self.targets = ComputeTargets(
+            gpu_job_queue=gpu_queue.job_queue_arn,
+            gpu_job_definition=self._gpu_definition().job_definition_arn,
+            cpu_job_queue=cpu_queue.job_queue_arn,
+            cpu_job_definition=self._cpu_definition().job_definition_arn,
+            spark_application_id=application.attr_application_id,
+        )
+        cdk.CfnOutput(self, "NormalizeLogGroup", value=self._log_group.log_group_name)
+
+    def _container_image(self, gpu_image: str | None) -> ecs.ContainerImage:
+        if gpu_image:
+            return ecs.ContainerImage.from_registry(gpu_image)
+        asset = ecr_assets.DockerImageAsset(
+            self,
+            "NormalizeImage",
+            directory=str(ROOT),
+            file="gpu_jobs/Dockerfile",
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            exclude=["*", *(f"!{path}" for path in IMAGE_CONTEXT), "**/__pycache__"],
+            ignore_mode=cdk.IgnoreMode.DOCKER,
+        )
+        return ecs.ContainerImage.from_docker_image_asset(asset)
+
+    def _normalize_role(self, ingest: s3.IBucket, results: s3.IBucket) -> iam.Role:
+        role = iam.Role(
+            self, "NormalizeRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+        )
+        allow_reading(role, ingest, "*")
+        allow_reading(role, results, "results/*")
+        allow_writing(role, results, "results/*/attempts/normalize-*")
+        return role
+
+    def _vpc(self) -> ec2.Vpc:
+        return ec2.Vpc(
+            self,
+            "Network",
+            max_azs=3,
+            nat_gateways=0,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)
+            ],
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)
+            },
+        )
+
+    def _gpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> batch.JobQueue:
+        """Spot first; on demand when there is no spot capacity."""
+        launch_template = ec2.LaunchTemplate(
+            self,
+            "GpuHost",
+            require_imdsv2=True,
+            http_put_response_hop_limit=1,
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name="/dev/xvda",
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        DISK.to_gibibytes(),
+                        volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        encrypted=True,
+                    ),
+                )
+            ],
+        )
+        environments = [
+            batch.ManagedEc2EcsComputeEnvironment(
+                self,
+                construct_id,
+                spot=spot,
+                vpc=vpc,
+                vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+                security_groups=[security_group],
+                launch_template=launch_template,
+                images=[
+                    batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023_NVIDIA)
+                ],
+                instance_types=[ec2.InstanceType(name) for name in GPU_INSTANCE_TYPES],
+                use_optimal_instance_classes=False,
+                minv_cpus=0,
+                maxv_cpus=GPU_MAX_VCPUS,
+            )
+            for construct_id, spot in (("GpuSpot", True), ("GpuOnDemand", False))
+        ]
+        queue = batch.JobQueue(self, "GpuQueue")
+        for order, environment in enumerate(environments, start=1):
+            queue.add_compute_environment(environment, order)
+        return queue
+
+    def _cpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> batch.JobQueue:
+        """Fargate: starts sooner than an instance boots, and bills what the job reserves."""
+        queue = batch.JobQueue(self, "CpuQueue")
+        queue.add_compute_environment(
+            batch.FargateComputeEnvironment(
+                self,
+                "Cpu",
+                vpc=vpc,
+                vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+                security_groups=[security_group],
+                maxv_cpus=CPU_MAX_VCPUS,
+            ),
+            1,
+        )
+        return queue
+
+    def _gpu_definition(self) -> batch.EcsJobDefinition:
+        """One GPU and what Batch leaves of an xlarge's 16 GiB."""
+        return self._definition(
+            "NormalizeOnGpu",
+            batch.EcsEc2ContainerDefinition(
+                self,
+                "GpuContainer",
+                image=self._image,
+                command=list(NORMALIZE_COMMAND),
+                cpu=4,
+                gpu=1,
+                memory=cdk.Size.gibibytes(14),
+                job_role=self._job_role,
+                logging=self._logging("gpu"),
+            ),
+        )
+
+    def _cpu_definition(self) -> batch.EcsJobDefinition:
+        return self._definition(
+            "NormalizeOnCpu",
+            batch.EcsFargateContainerDefinition(
+                self,
+                "CpuContainer",
+                image=self._image,
+                command=list(NORMALIZE_COMMAND),
+                cpu=4,
+                memory=cdk.Size.gibibytes(16),
+                ephemeral_storage_size=DISK,
+                assign_public_ip=True,
+                job_role=self._job_role,
+                logging=self._logging("cpu"),
+            ),
+        )
+
+    def _definition(
+        self, construct_id: str, container: batch.IEcsContainerDefinition
+    ) -> batch.EcsJobDefinition:
+        """Batch retries the loss of a host by itself; all else is the coordinator's to decide."""
+        return batch.EcsJobDefinition(
+            self,
+            construct_id,
+            container=container,
+            retry_attempts=3,
+            retry_strategies=[
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
+                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
+            ],
+            timeout=NORMALIZE_TIMEOUT,
+        )
+
+    def _logging(self, prefix: str) -> ecs.LogDriver:
+        return ecs.LogDriver.aws_logs(stream_prefix=prefix, log_group=self._log_group)
+
+    def _spark_application(self) -> emr.CfnApplication:
+        """No pre-initialized workers, so that an idle application costs nothing."""
+        return emr.CfnApplication(
+            self,
+            "Spark",
+            name="bigdata-spark",
+            release_label=SPARK_RELEASE,
+            type="Spark",
+            architecture="X86_64",
+            auto_start_configuration=emr.CfnApplication.AutoStartConfigurationProperty(
+                enabled=True
+            ),
+            auto_stop_configuration=emr.CfnApplication.AutoStopConfigurationProperty(
+                enabled=True, idle_timeout_minutes=5
+            ),
+            maximum_capacity=emr.CfnApplication.MaximumAllowedResourcesProperty(
+                cpu="32 vCPU", memory="128 GB", disk="400 GB"
+            ),
+        )
