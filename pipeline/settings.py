@@ -39,7 +39,6 @@ class CoordinateSettings:
 
     jobs_table: str
     results_bucket: str
-    work_queue_url: str
     validate_function: str
     analyze_function: str
     gpu_job_queue: str

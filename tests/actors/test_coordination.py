@@ -1,0 +1,199 @@
+"""The actors over a real HTTP AWS, on both of Thespian's bases."""
+
+import json
+
+import pytest
+
+from actors.system import Coordinator
+from contracts.layout import SPEC_NAME
+from contracts.marker import Outcome
+from contracts.problem import Problem
+from contracts.spec import NormalizeSpec, SparkSpec
+from pipeline.compute_names import AttemptName
+from pipeline.errors import TryAgain
+from pipeline.messages import AnalysisFinished, DatasetArriving, DatasetValidated, to_body
+from pipeline.model import AttemptState, Job, Stage, Status, Totals
+from tests.actors.world import NOW, Aws
+
+NORMALIZE = AttemptName("job", "normalize", 1)
+TOTALS = Totals(10, 5.0, 1.0, 0.01, 0.001, 2.0, True, "DataFrame is 2.0x faster")
+VALIDATED = to_body(DatasetValidated("job"))
+
+
+def batch_event(status: str, batch_id: str, name: AttemptName = NORMALIZE, **detail: object) -> str:
+    times = {"startedAt": 1_700_000_000_000, "stoppedAt": 1_700_000_002_000}
+    told = {"jobName": str(name), "jobId": batch_id, "status": status, **times, **detail}
+    return json.dumps({"source": "aws.batch", "detail": told})
+
+
+def spark_event(aws: Aws, run_id: str) -> str:
+    detail = {"applicationId": aws.settings.spark_application_id, "jobRunId": run_id}
+    return json.dumps({"source": "aws.emr-serverless", "detail": detail})
+
+
+def launched_normalization(actors: Coordinator, aws: Aws) -> str:
+    actors.handle("first", VALIDATED)
+    (batch_job,) = aws.batch_jobs()
+    return str(batch_job["jobId"])
+
+
+def launched_spark(actors: Coordinator, aws: Aws) -> str:
+    batch_id = launched_normalization(actors, aws)
+    aws.leave(NORMALIZE, warnings=("a row was kept aside",))
+    actors.handle("second", batch_event("SUCCEEDED", batch_id))
+    (run,) = aws.spark_runs()
+    return str(run["jobRunId"])
+
+
+def test_a_job_goes_from_queued_to_completed(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    run_id = launched_spark(actors, aws)
+    assert aws.store.get("job").status is Status.PROCESSING
+    aws.leave(AttemptName("job", "spark", 1))
+    actors.handle("third", spark_event(aws, run_id))
+    assert aws.store.get("job").status is Status.ANALYZING
+    analyzed = AnalysisFinished("job", 1, NOW, NOW, TOTALS)
+    assert actors.handle("fourth", to_body(analyzed)).status == "COMPLETED"
+    job = aws.store.get("job")
+    assert job.totals == TOTALS
+    assert job.warnings == ("a row was kept aside",)
+    assert [a.state for a in job.attempts] == [AttemptState.SUCCEEDED] * 4
+
+
+def test_what_was_launched_is_told_by_its_spec(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    launched_spark(actors, aws)
+    normalize = aws.files.read(NormalizeSpec, NORMALIZE, SPEC_NAME)
+    spark = aws.files.read(SparkSpec, AttemptName("job", "spark", 1), SPEC_NAME)
+    prefix = "s3://results/results/job/attempts/normalize-1/"
+    assert normalize.use_gpu
+    assert normalize.output == prefix
+    assert spark.inputs == tuple(f"{prefix}normalized/part-{n}.parquet" for n in range(2))
+    (batch_job,) = aws.batch_jobs()
+    assert batch_job["parameters"] == {"spec": f"{prefix}spec.json"}
+    (run,) = aws.spark_runs()
+    submit = run["jobDriver"]["sparkSubmit"]
+    assert submit["entryPoint"] == aws.settings.spark_compare_script
+    assert submit["entryPointArguments"][0].endswith("/spark-1/spec.json")
+
+
+def test_a_second_delivery_launches_nothing(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    launched_normalization(actors, aws)
+    actors.handle("again", VALIDATED)
+    assert len(aws.batch_jobs()) == 1
+
+
+def test_a_running_batch_job_shows_in_the_job(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    batch_id = launched_normalization(actors, aws)
+    actors.handle("second", batch_event("RUNNING", batch_id))
+    attempt = aws.store.get("job").latest(Stage.NORMALIZE)
+    assert attempt is not None
+    assert (attempt.state, attempt.external_id) == (AttemptState.RUNNING, batch_id)
+    assert attempt.started_at == "2023-11-14T22:13:20.000Z"
+
+
+def test_of_two_batch_jobs_only_the_owner_of_the_fence_counts(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    batch_id = launched_normalization(actors, aws)
+    aws.take_fence(NORMALIZE, "the-other-job")
+    actors.handle("second", batch_event("FAILED", batch_id))
+    assert aws.store.get("job").status is Status.NORMALIZING
+    aws.leave(NORMALIZE)
+    actors.handle("third", batch_event("SUCCEEDED", "the-other-job"))
+    job = aws.store.get("job")
+    assert job.status is Status.PROCESSING
+    attempt = job.latest(Stage.NORMALIZE)
+    assert attempt is not None
+    assert attempt.external_id == "the-other-job"
+
+
+def test_an_input_that_the_full_read_refuses_is_rejected(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    batch_id = launched_normalization(actors, aws)
+    problem = Problem("truncated", "The file ends too early.", "byte 77")
+    aws.leave(NORMALIZE, outcome=Outcome.REJECTED, error=problem)
+    actors.handle("second", batch_event("FAILED", batch_id))
+    job = aws.store.get("job")
+    assert (job.status, job.error) == (Status.REJECTED, problem)
+    assert job.latest(Stage.SPARK) is None
+
+
+def test_a_failed_batch_job_is_tried_once_more(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    first = launched_normalization(actors, aws)
+    actors.handle("second", batch_event("FAILED", first))
+    assert {job["jobName"] for job in aws.batch_jobs()} == {
+        "bigdata-job--normalize-1",
+        "bigdata-job--normalize-2",
+    }
+    again = batch_event("FAILED", "any", AttemptName("job", "normalize", 2))
+    actors.handle("third", again)
+    job = aws.store.get("job")
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert job.error.code == "normalization_failed"
+
+
+def test_a_terminated_batch_job_ends_the_job(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    batch_id = launched_normalization(actors, aws)
+    event = batch_event("FAILED", batch_id, isTerminated=True, statusReason="enough")
+    actors.handle("second", event)
+    job = aws.store.get("job")
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert (job.error.code, "enough" in job.error.message) == ("terminated", True)
+
+
+def test_without_a_gpu_wish_the_cpu_queue_is_taken(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    aws.wish_no_gpu(queued)
+    launched_normalization(actors, aws)
+    (batch_job,) = aws.batch_jobs()
+    assert batch_job["jobQueue"] == aws.settings.cpu_job_queue
+    assert not aws.files.read(NormalizeSpec, NORMALIZE, SPEC_NAME).use_gpu
+
+
+def test_a_folder_that_still_arrives_goes_back_to_validation(actors: Coordinator) -> None:
+    arriving = DatasetArriving("job", "ingest", "datasets/a/_SUCCESS", None, "digest", NOW)
+    assert actors.handle("first", to_body(arriving)).job_id is None
+
+
+def test_a_failed_analysis_fails_the_job(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    run_id = launched_spark(actors, aws)
+    aws.leave(AttemptName("job", "spark", 1))
+    actors.handle("third", spark_event(aws, run_id))
+    actors.handle("fourth", aws.analysis_failure("job"))
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "analysis_failed")
+
+
+def test_a_validation_that_broke_down_fails_its_job(actors: Coordinator, aws: Aws) -> None:
+    aws.begin_validation("job", "input/a b.csv", "v1")
+    record = {"s3": {"object": {"key": "input/a+b.csv", "versionId": "v1"}}}
+    envelope = {
+        "requestContext": {"functionArn": "arn:function:validate", "condition": "RetriesExhausted"},
+        "requestPayload": {"Records": [record]},
+    }
+    actors.handle("first", json.dumps(envelope))
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "validation_failed")
+
+
+def test_what_aws_will_never_take_fails_the_job_at_once(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    aws.remove_gpu_queue()
+    assert actors.handle("first", VALIDATED).status == "FAILED"
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert job.error.code == "launch_refused"
+
+
+def test_one_bad_message_does_not_harm_the_next(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    with pytest.raises(TryAgain, match="UnknownMessage"):
+        actors.handle("first", "nonsense")
+    with pytest.raises(TryAgain, match="JobNotFound"):
+        actors.handle("second", to_body(DatasetValidated("nobody")))
+    assert actors.handle("third", VALIDATED).status == "NORMALIZING"

@@ -1,0 +1,60 @@
+"""The coordinate handler: partial batch failures, and a fresh actor system each time."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handlers.coordinate import handler
+from pipeline.messages import DatasetValidated, to_body
+from pipeline.model import Job
+from pipeline.settings import to_environment
+from tests.actors.conftest import aws, moto_server, queued
+from tests.actors.world import Aws
+
+__all__ = ["aws", "moto_server", "queued"]
+
+CONTEXT = SimpleNamespace(
+    aws_request_id="request",
+    function_name="coordinate",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn",
+    get_remaining_time_in_millis=lambda: 60_000,
+)
+
+
+def sqs_event(*bodies: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"m{n}",
+                "receiptHandle": "r",
+                "body": body,
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn",
+                "awsRegion": "us-east-1",
+            }
+            for n, body in enumerate(bodies)
+        ]
+    }
+
+
+@pytest.fixture
+def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in to_environment(aws.settings).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_only_the_messages_that_failed_come_back(environment: None, aws: Aws, queued: Job) -> None:
+    event = sqs_event("nonsense", to_body(DatasetValidated("job")), "{}")
+    answer = handler(event, CONTEXT)  # type: ignore[arg-type]
+    failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    assert failed == ["m0", "m2"]
+    assert len(aws.batch_jobs()) == 1
+
+
+def test_a_batch_that_fails_whole_is_reported_not_raised(environment: None, aws: Aws) -> None:
+    answer = handler(sqs_event("nonsense"), CONTEXT)  # type: ignore[arg-type]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
