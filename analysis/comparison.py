@@ -55,7 +55,9 @@ def compare_speed(timings: SparkTimings, agreement: AgreementReport | None) -> C
     for name, pipeline in (("RDD", timings.rdd), ("DataFrame", timings.dataframe)):
         if pipeline.error is not None:
             return Comparison(f"The {name} pipeline failed, nothing to compare: {pipeline.error}")
-    if agreement is None or not agreement.agree:
+    if agreement is None:
+        return Comparison("A pipeline left no summary: nothing to compare.")
+    if not agreement.agree:
         return Comparison("The pipelines disagree, so their speeds are not compared.")
     pairs = list(zip(timings.rdd.seconds, timings.dataframe.seconds, strict=False))
     return _compare_pairs(pairs, timings.rows)

@@ -23,6 +23,9 @@ std, so the tolerance grows with their ratio: by 2e-7 for a ratio of 1e8.
 """
 
 
+FAULTS_TOLD = 10
+
+
 @dataclass(frozen=True)
 class _Deviation:
     column: str
@@ -61,7 +64,7 @@ def check_engine(summary: Summary, metrics: NormalizeMetrics, dtype: str) -> Eng
         confirmed=not faults,
         largest_deviation=largest.size if largest else 0.0,
         where=f"column {largest.column!r}, {largest.statistic}" if largest else None,
-        faults=tuple(faults),
+        faults=tuple(faults[:FAULTS_TOLD]),
     )
 
 

@@ -12,6 +12,7 @@ import json
 import types
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ def _decode_tuple(items: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, 
 def _decode_dataclass(cls: Any, plain: Any, where: str) -> Any:
     if not isinstance(plain, dict):
         raise DocumentError(f"{where}: expected an object, found {plain!r}")
-    hints = get_type_hints(cls)
+    hints = _type_hints(cls)
     values = {
         field.name: _decode(hints[field.name], plain[field.name], f"{where}.{field.name}")
         for field in dataclasses.fields(cls)
@@ -120,3 +121,9 @@ def _decode_dataclass(cls: Any, plain: Any, where: str) -> Any:
         return cls(**values)
     except TypeError as error:
         raise DocumentError(f"{where}: {error}") from error
+
+
+@cache
+def _type_hints(cls: Any) -> dict[str, Any]:
+    # Resolving them takes longer than all the rest, and a summary holds thousands of one class.
+    return get_type_hints(cls)

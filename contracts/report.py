@@ -76,7 +76,8 @@ class AgreementReport:
 class EngineReport:
     """The normalization checked by Spark: each column's mean is 0 and its std 1 (constant: 0).
 
-    `largest_deviation` from those is at `where`; `faults` are, in words, what is out of bounds.
+    `largest_deviation` from those is at `where`; `faults` are, in words, the first of the things
+    that are out of bounds.
     """
 
     confirmed: bool
