@@ -1,0 +1,27 @@
+"""The CDK app with the context of a local cloud: `python -m local.synth <context.json>`.
+
+The CDK's command line runs this as the app (CDK_APP), so that `cdk diff` and `cdk deploy` see in
+the local cloud what `bigdata up` put there, whatever options they are given.
+"""
+
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from local.config import REPOSITORY
+
+# The variable in which the command line hands its context to an app.
+CONTEXT_VARIABLE = "CDK_CONTEXT_JSON"
+
+
+def main(context_file: Path) -> None:
+    context = json.loads(os.environ.get(CONTEXT_VARIABLE, "{}"))
+    context.update(json.loads(context_file.read_text()))
+    os.environ[CONTEXT_VARIABLE] = json.dumps(context)
+    runpy.run_path(str(REPOSITORY / "app.py"), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
