@@ -98,7 +98,7 @@ class JobStore:
             query["ExpressionAttributeNames"]["#status"] = "status"
             query["ExpressionAttributeValues"][":status"] = status.value
         if start is not None:
-            query["ExclusiveStartKey"] = _from_token(start, key)
+            query["ExclusiveStartKey"] = _from_token(start, key, value)
         answer = self._table.query(**query)
         last = answer.get("LastEvaluatedKey")
         return Page(
@@ -134,11 +134,13 @@ def _to_token(key: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _from_token(token: str, index_key: str) -> dict[str, str]:
+def _from_token(token: str, index_key: str, value: str) -> dict[str, str]:
     try:
         key = json.loads(base64.urlsafe_b64decode(token.encode()))
     except ValueError as error:
         raise InvalidPageToken(token) from error
     if not isinstance(key, dict) or set(key) != {"job_id", "created_at", index_key}:
         raise InvalidPageToken(token)
-    return {name: str(value) for name, value in key.items()}
+    if key[index_key] != value:  # the token of another query
+        raise InvalidPageToken(token)
+    return {name: str(part) for name, part in key.items()}

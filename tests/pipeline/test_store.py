@@ -71,3 +71,12 @@ def test_jobs_are_found_by_status_and_by_source(store: JobStore) -> None:
 def test_a_page_token_that_nobody_gave_is_refused(store: JobStore, token: str) -> None:
     with pytest.raises(InvalidPageToken):
         store.list(start=token)
+
+
+def test_a_page_token_of_another_status_is_refused(store: JobStore) -> None:
+    for number in (1, 2):
+        store.save(job(f"job-{number}"))
+    token = store.list(status=Status.QUEUED, limit=1).next
+
+    with pytest.raises(InvalidPageToken):
+        store.list(status=Status.FAILED, start=token)

@@ -1,0 +1,168 @@
+"""The HTTP API: jobs to read, and records to submit without an upload.
+
+GET  /jobs/<job_id>     the job document
+GET  /jobs              jobs, newest first: status, source (a key), limit, next
+POST /jobs, /process    inline records: 202 and where to look
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contracts.codec import to_plain
+from handlers.inline_records import parse_submission, submit
+from handlers.problem_details import HttpProblem, bad_request
+from handlers.stored_report import read_report
+from pipeline.bootstrap import client, job_store
+from pipeline.document import job_document
+from pipeline.model import Status
+from pipeline.settings import ApiSettings, from_environment
+from pipeline.store import InvalidPageToken
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+METHODS = {
+    re.compile(r"/jobs"): "GET, HEAD, OPTIONS, POST",
+    re.compile(r"/process"): "OPTIONS, POST",
+    re.compile(r"/jobs/[^/]+"): "GET, HEAD, OPTIONS",
+}
+
+app = APIGatewayHttpResolver()
+logger = Logger(service="api")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request; whatever goes wrong inside is logged and leaves as a bare 500."""
+    try:
+        answer = app.resolve(event, context)
+    except Exception:
+        logger.exception("unexpected error")
+        answer = _internal_error(event)
+    if event["requestContext"]["http"]["method"] == "HEAD":
+        answer["body"] = ""
+    return answer
+
+
+@app.route("/jobs/<job_id>", method=["GET", "HEAD"])
+def get_job(job_id: str) -> Response[str]:
+    """The document of one job, with the metrics and the cost of its report."""
+    logger.append_keys(job_id=job_id)
+    settings = from_environment(ApiSettings)
+    job = job_store(settings.jobs_table).find(job_id)
+    if job is None:
+        raise HttpProblem(
+            HTTPStatus.NOT_FOUND,
+            f"No job has the id {job_id!r}. GET /jobs lists the jobs there are.",
+        )
+    report = None
+    if job.status is Status.COMPLETED:
+        report, warnings = read_report(client("s3"), settings.results_bucket, job_id)
+        job = job.with_warnings(warnings)
+    return _json(HTTPStatus.OK, to_plain(job_document(job, settings.results_bucket, report)))
+
+
+@app.route("/jobs", method=["GET", "HEAD"])
+def list_jobs() -> Response[str]:
+    """A page of jobs, without metrics and cost."""
+    settings = from_environment(ApiSettings)
+    query = app.current_event.query_string_parameters
+    try:
+        page = job_store(settings.jobs_table).list(
+            status=_status(query.get("status")),
+            source=query.get("source") or None,
+            limit=_limit(query.get("limit")),
+            start=query.get("next") or None,
+        )
+    except InvalidPageToken as error:
+        raise bad_request(
+            "next must be the value that the page before gave, asked for with the same filters."
+        ) from error
+    jobs = [to_plain(job_document(job, settings.results_bucket)) for job in page.jobs]
+    return _json(HTTPStatus.OK, {"jobs": jobs, "next": page.next})
+
+
+@app.post("/jobs")
+@app.post("/process")
+def post_job() -> Response[str]:
+    """Take inline records as the dataset of a new job."""
+    settings = from_environment(ApiSettings)
+    submission = parse_submission(app.current_event.decoded_body or "")
+    logger.append_keys(job_id=submission.job_id)
+    job = submit(submission, job_store(settings.jobs_table), client("s3"), settings.ingest_bucket)
+    body = {
+        "job_id": job.job_id,
+        "status": job.status.value,
+        "status_url": f"/jobs/{job.job_id}",
+    }
+    # Relative to the request, so that it also holds where the API's root is not the host's.
+    return _json(HTTPStatus.ACCEPTED, body, {"Location": f"jobs/{job.job_id}"})
+
+
+@app.exception_handler(HttpProblem)  # type: ignore[untyped-decorator]
+def _problem(problem: HttpProblem) -> Response[str]:
+    return problem.response(app.current_event.path)
+
+
+@app.exception_handler(NotFoundError)  # type: ignore[untyped-decorator]
+def _no_route(_: NotFoundError) -> Response[str]:
+    path, method = app.current_event.path, app.current_event.http_method
+    allow = next((allow for known, allow in METHODS.items() if known.fullmatch(path)), None)
+    if allow is None:
+        detail = "There is nothing at this path; try GET /jobs."
+        return HttpProblem(HTTPStatus.NOT_FOUND, detail).response(path)
+    if method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT.value, headers={"Allow": allow})
+    detail = f"{method} is not possible here; {allow} are."
+    return HttpProblem(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allow}).response(path)
+
+
+def _internal_error(event: dict[str, Any]) -> dict[str, Any]:
+    problem = HttpProblem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; please try again."
+    )
+    response = problem.response(event.get("rawPath", ""))
+    return {
+        "statusCode": response.status_code,
+        "body": response.body,
+        "isBase64Encoded": False,
+        "headers": response.headers,
+    }
+
+
+def _json(
+    status: HTTPStatus, body: dict[str, Any], headers: dict[str, str | list[str]] | None = None
+) -> Response[str]:
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    return Response(
+        status.value,
+        "application/json",
+        text,
+        {"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def _status(text: str | None) -> Status | None:
+    if not text:
+        return None
+    try:
+        return Status(text)
+    except ValueError as error:
+        raise bad_request(f"status must be one of {', '.join(Status)}, not {text!r}.") from error
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return DEFAULT_LIMIT
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
+        raise bad_request(f"limit must be a whole number from 1 to {MAX_LIMIT}, not {text!r}.")
+    return int(text)

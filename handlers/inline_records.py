@@ -1,0 +1,189 @@
+"""Records in the body of a request: checked, then laid in the ingest bucket like an upload."""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from http import HTTPStatus
+from typing import Any
+
+from contracts.codec import from_plain
+from contracts.layout import INPUT_PREFIX
+from contracts.manifest import Options
+from contracts.problem import Problem
+from handlers.problem_details import HttpProblem, bad_request
+from pipeline.clock import now
+from pipeline.dataset.identity import JOB_ID
+from pipeline.dataset.metadata import to_metadata
+from pipeline.dataset.options import DTYPES
+from pipeline.errors import InputRejected, LostRace
+from pipeline.model import Job, Source, Status
+from pipeline.store import JobStore
+
+MAX_BODY_BYTES = 4 << 20
+"""Lambda takes 6 MB, in which the body is a string whose every quote is escaped."""
+
+MEMBERS = ("data", "processing_config", "job_id")
+SWITCHES = ("gpu_enabled", "compare_pipelines", "store_results")
+NAME_LISTS = ("columns", "exclude")
+UPLOAD_INSTEAD = f"Upload larger or nested data as a file to {INPUT_PREFIX} of the ingest bucket."
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request to run a job over `lines`, JSON Lines in UTF-8."""
+
+    job_id: str
+    lines: bytes
+    options: Options
+    metadata: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        return f"{INPUT_PREFIX}inline/{self.job_id}.jsonl"
+
+
+def parse_submission(text: str) -> Submission:
+    """The submission in a request's body. Raises HttpProblem saying what is wrong with it."""
+    if len(text.encode(errors="surrogatepass")) > MAX_BODY_BYTES:
+        raise HttpProblem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The body may have {MAX_BODY_BYTES} bytes. {UPLOAD_INSTEAD}",
+        )
+    body = _parse_json(text)
+    _refuse_unknown(body, MEMBERS, "the body")
+    lines = _lines(body.get("data"))
+    options = _options(body.get("processing_config", {}))
+    job_id = _job_id(body.get("job_id"))
+    try:
+        return Submission(job_id, lines, options, to_metadata(options, job_id))
+    except InputRejected as error:
+        raise bad_request(error.problem.message) from error
+
+
+def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str) -> Job:
+    """Record the job, so that it is found from now on, then upload its records.
+
+    Raises HttpProblem when the id is taken. A job whose upload fails ends as FAILED.
+    """
+    time = now()
+    source = Source(
+        ingest_bucket, submission.key, None, uploaded_at=time, size_bytes=len(submission.lines)
+    )
+    submitted = Job(
+        submission.job_id,
+        Status.SUBMITTED,
+        source,
+        created_at=time,
+        updated_at=time,
+        options=submission.options,
+    )
+    try:
+        job = store.save(submitted)
+    except LostRace as error:
+        raise HttpProblem(
+            HTTPStatus.CONFLICT,
+            f"There is a job {submission.job_id!r} already: choose another job_id, or none.",
+        ) from error
+    try:
+        s3.put_object(
+            Bucket=ingest_bucket,
+            Key=submission.key,
+            Body=submission.lines,
+            ContentType="application/jsonl",
+            Metadata=submission.metadata,
+        )
+    except Exception:
+        failure = Problem("upload_failed", "The records could not be stored; submit them again.")
+        # It may have been stored after all, and validation may be further than we are.
+        with suppress(LostRace):
+            store.save(job.advance(Status.FAILED, now(), failure))
+        raise
+    return job
+
+
+def _parse_json(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text, object_pairs_hook=_members)
+    except json.JSONDecodeError as error:
+        raise bad_request(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise bad_request("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise bad_request("The body is not JSON: a number in it has too many digits.") from error
+    if not isinstance(body, dict):
+        raise bad_request('The body must be an object, such as {"data": [{"price": 1.5}]}.')
+    return body
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise bad_request(f"An object in the body has the member {name!r} twice.")
+        members[name] = value
+    return members
+
+
+def _refuse_unknown(body: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    unknown = [repr(name) for name in body if name not in known]
+    if unknown:
+        raise bad_request(f"{where} takes {', '.join(known)}; not {', '.join(unknown)}.")
+
+
+def _lines(data: Any) -> bytes:
+    if not isinstance(data, list) or not data:
+        raise bad_request("data must be a list of at least one flat object.")
+    for number, row in enumerate(data):
+        _check_row(row, f"data[{number}]")
+    try:
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in data).encode()
+    except UnicodeEncodeError as error:
+        raise bad_request("A text in data holds half of a surrogate pair.") from error
+
+
+def _check_row(row: Any, where: str) -> None:
+    if not isinstance(row, dict):
+        raise bad_request(f"{where} must be an object.")
+    for name, value in row.items():
+        if isinstance(value, (dict, list)):
+            raise bad_request(f"{where}[{name!r}] must not be nested. {UPLOAD_INSTEAD}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise bad_request(f"{where}[{name!r}] must be finite: JSON has no NaN or infinity.")
+
+
+def _options(config: Any) -> Options:
+    if not isinstance(config, dict):
+        raise bad_request("processing_config must be an object.")
+    _refuse_unknown(config, tuple(f.name for f in fields(Options)), "processing_config")
+    for name, value in config.items():
+        _check_option(f"processing_config.{name}", name, value)
+    return from_plain(Options, config)
+
+
+def _check_option(where: str, name: str, value: Any) -> None:
+    if name in SWITCHES and not isinstance(value, bool):
+        raise bad_request(f"{where} must be true or false.")
+    if name in NAME_LISTS and not _is_names(value):
+        raise bad_request(f"{where} must be a list of column names.")
+    if name == "group_by" and not (value is None or _is_names([value])):
+        raise bad_request(f"{where} must be a column's name or null.")
+    if name == "dtype" and value not in DTYPES:
+        raise bad_request(f"{where} must be {' or '.join(DTYPES)}.")
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+
+
+def _job_id(job_id: Any) -> str:
+    if job_id is None:
+        return f"inline-{secrets.token_hex(6)}"
+    if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
+        raise bad_request("job_id must have 1 to 64 of the characters a-z, 0-9 and '-'.")
+    return job_id

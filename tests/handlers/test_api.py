@@ -1,0 +1,366 @@
+"""The HTTP API, called with the events that AWS sends, over moto's tables and buckets."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urljoin
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from contracts.manifest import Options
+from handlers import stored_report
+from handlers.api import handler
+from pipeline.bootstrap import client
+from pipeline.dataset.options import parse_options
+from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
+from pipeline.settings import ApiSettings, to_environment
+from pipeline.store import JobStore
+
+SETTINGS = ApiSettings("jobs", "ingest", "results")
+CONTEXT = SimpleNamespace(
+    aws_request_id="request",
+    function_name="api",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn",
+)
+TIME = "2026-11-23T10:00:00.000Z"
+LATER = "2026-11-23T10:00:20.000Z"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+def call(
+    method: str, path: str, body: str | None = None, base64_encoded: bool = False, **query: str
+) -> Answer:
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
+        "isBase64Encoded": base64_encoded,
+    }
+    if body is not None:
+        event["body"] = base64.b64encode(body.encode()).decode() if base64_encoded else body
+    if query:
+        event["queryStringParameters"] = query
+    answer = handler(event, CONTEXT)  # type: ignore[arg-type]
+    return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+
+def assert_problem(answer: Answer, status: int, *words: str) -> None:
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json
+    assert set(problem) == {"type", "title", "status", "detail", "instance"}
+    assert problem["status"] == status
+    for word in words:
+        assert word in problem["detail"]
+
+
+def finished(job_id: str) -> Job:
+    attempt = Attempt(
+        Stage.ANALYZE, 1, AttemptState.SUCCEEDED, TIME, started_at=TIME, finished_at=LATER
+    )
+    totals = Totals(3, 1.5, 99.0, 0.1, 0.03, None, None, "one pipeline ran")
+    source = Source("ingest", f"input/{job_id}.csv", "v1", TIME, 10, "csv", 1)
+    return Job(
+        job_id,
+        Status.COMPLETED,
+        source,
+        TIME,
+        LATER,
+        attempts=(attempt,),
+        totals=totals,
+    )
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in to_environment(SETTINGS).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> Any:
+    with mock_aws():
+        return boto3.resource("dynamodb", region_name="us-east-1")
+
+
+@pytest.fixture
+def store(aws: None, dynamodb: Any, make_jobs_table: Callable[[Any], Any]) -> JobStore:
+    return JobStore(make_jobs_table(dynamodb))
+
+
+@pytest.fixture
+def s3(store: JobStore) -> Any:
+    """The handler's own client, with both buckets there."""
+    s3 = client("s3")
+    for bucket in ("ingest", "results"):
+        s3.create_bucket(Bucket=bucket)
+    return s3
+
+
+def put_report(s3: Any, job_id: str, columns: dict[str, Any]) -> None:
+    report = {
+        "metrics": {
+            "normalize": {"records": 3, "columns": columns},
+            "quality": {
+                "score": 99.0,
+                "outlier_shares": dict.fromkeys(columns, 0.0),
+                "constant_columns": [],
+                "empty_columns": [],
+            },
+        },
+        "cost": {"total_usd": 0.1},
+    }
+    body = json.dumps(report).encode()
+    s3.put_object(Bucket="results", Key=f"results/{job_id}/report.json", Body=body)
+
+
+def test_a_completed_job_is_shown_with_its_report(store: JobStore, s3: Any) -> None:
+    store.save(finished("trips"))
+    put_report(s3, "trips", {"fare": {"mean": 1.0}})
+
+    answer = call("GET", "/jobs/trips")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    document = answer.json
+    assert document["status"] == "COMPLETED"
+    assert document["records_processed"] == 3
+    assert document["metrics"]["normalize"]["columns"] == {"fare": {"mean": 1.0}}
+    assert document["cost"] == {"total_usd": 0.1}
+    assert document["warnings"] == []
+
+
+def test_a_report_too_long_for_lambda_loses_its_columns_and_says_so(
+    store: JobStore, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_report, "MAX_SHOWN_BYTES", 1000)
+    store.save(finished("wide"))
+    put_report(s3, "wide", {f"column {n}": {"mean": 1.0} for n in range(100)})
+
+    document = call("GET", "/jobs/wide").json
+
+    assert document["metrics"]["normalize"] == {"records": 3, "columns": None}
+    assert document["metrics"]["quality"]["score"] == 99.0
+    assert document["metrics"]["quality"]["outlier_shares"] is None
+    assert "s3://results/results/wide/report.json" in document["warnings"][0]
+
+
+def test_a_report_that_nobody_can_read_at_once_is_only_pointed_at(
+    store: JobStore, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_report, "MAX_READ_BYTES", 10)
+    store.save(finished("wide"))
+    put_report(s3, "wide", {})
+
+    document = call("GET", "/jobs/wide").json
+
+    assert document["metrics"] is None
+    assert "s3://results/results/wide/report.json" in document["warnings"][0]
+
+
+@pytest.mark.parametrize("job_id", ["nobody", "a b", "ä", "..", "%2e%2e"])
+def test_an_unknown_job_is_not_found(store: JobStore, job_id: str) -> None:
+    answer = call("GET", f"/jobs/{job_id}")
+
+    assert_problem(answer, 404)
+    assert answer.json["instance"] == f"/jobs/{job_id}"
+
+
+@pytest.mark.parametrize("path", ["/", "/job", "/jobs/a/b"])
+def test_an_unknown_path_is_not_found(path: str) -> None:
+    assert_problem(call("GET", path), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/process", "OPTIONS, POST"),
+        ("POST", "/jobs/trips", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_another_method_is_refused_with_those_that_are_allowed(
+    method: str, path: str, allow: str
+) -> None:
+    answer = call(method, path)
+
+    assert_problem(answer, 405, method, allow)
+    assert answer.headers["Allow"] == allow
+
+
+def test_options_tells_the_methods() -> None:
+    answer = call("OPTIONS", "/jobs")
+
+    assert answer.status == 204
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize(("job_id", "status"), [("trips", 200), ("nobody", 404)])
+def test_head_answers_like_get_without_a_body(store: JobStore, job_id: str, status: int) -> None:
+    store.save(replace(finished("trips"), status=Status.FAILED))
+
+    answer = call("HEAD", f"/jobs/{job_id}")
+
+    assert answer.status == status
+    assert answer.text == ""
+
+
+def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
+    for number in range(3):
+        store.save(replace(finished(f"job-{number}"), created_at=f"2026-11-23T10:00:0{number}Z"))
+
+    first = call("GET", "/jobs", limit="2").json
+    second = call("GET", "/jobs", limit="2", next=first["next"]).json
+
+    assert [job["job_id"] for job in first["jobs"]] == ["job-2", "job-1"]
+    assert [job["job_id"] for job in second["jobs"]] == ["job-0"]
+    assert second["next"] is None
+    assert first["jobs"][0]["metrics"] is None
+
+
+def test_jobs_are_listed_by_status_and_by_source(store: JobStore) -> None:
+    store.save(finished("done"))
+    store.save(replace(finished("broken"), status=Status.FAILED))
+
+    failed = call("GET", "/jobs", status="FAILED").json["jobs"]
+    of_done = call("GET", "/jobs", source="input/done.csv").json["jobs"]
+    neither = call("GET", "/jobs", status="FAILED", source="input/done.csv").json["jobs"]
+
+    assert [job["job_id"] for job in failed] == ["broken"]
+    assert [job["job_id"] for job in of_done] == ["done"]
+    assert neither == []
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"status": "DONE"}, "COMPLETED"),
+        ({"limit": "0"}, "1 to 100"),
+        ({"limit": "101"}, "1 to 100"),
+        ({"limit": "²"}, "1 to 100"),
+        ({"limit": "many"}, "1 to 100"),
+        ({"next": "nonsense"}, "next"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_is_refused(
+    store: JobStore, query: dict[str, str], word: str
+) -> None:
+    assert_problem(call("GET", "/jobs", **query), 400, word)
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/process"])
+def test_posted_records_become_a_submitted_job_and_an_upload(
+    store: JobStore, s3: Any, path: str
+) -> None:
+    records = [{"price": 1.5, "city": "Zürich"}, {"price": None, "city": "Bern"}]
+    config = {
+        "gpu_enabled": False,
+        "compare_pipelines": False,
+        "store_results": False,
+        "columns": ["price", "größe, cm"],
+        "group_by": "city",
+        "dtype": "float32",
+    }
+    body = json.dumps({"data": records, "processing_config": config, "job_id": "mine"})
+
+    answer = call("POST", path, body)
+
+    assert answer.status == 202
+    assert answer.json == {"job_id": "mine", "status": "SUBMITTED", "status_url": "/jobs/mine"}
+    assert urljoin(f"https://host/root{path}", answer.headers["Location"]) == (
+        "https://host/root/jobs/mine"
+    )
+    job = store.get("mine")
+    stored = s3.get_object(Bucket="ingest", Key="input/inline/mine.jsonl")
+    lines = stored["Body"].read()
+    assert [json.loads(line) for line in lines.decode().splitlines()] == records
+    assert job.source == Source(
+        "ingest", "input/inline/mine.jsonl", None, job.created_at, len(lines)
+    )
+    assert job.options == Options(
+        ("price", "größe, cm"), (), "city", False, False, "float32", False
+    )
+    assert parse_options(stored["Metadata"]) == job.options
+    assert stored["Metadata"]["job-id"] == "mine"
+    assert call("GET", answer.json["status_url"]).json["status"] == "SUBMITTED"
+
+
+def test_records_without_an_id_get_one_of_their_own(store: JobStore, s3: Any) -> None:
+    body = json.dumps({"data": [{"x": 1}]})
+
+    ids = [call("POST", "/jobs", body).json["job_id"] for _ in range(2)]
+
+    assert ids[0] != ids[1]
+    assert all(store.get(job_id).status is Status.SUBMITTED for job_id in ids)
+
+
+def test_a_body_that_arrives_in_base64_is_understood(s3: Any) -> None:
+    assert call("POST", "/jobs", '{"data": [{"x": 1}]}', base64_encoded=True).status == 202
+
+
+def test_whole_numbers_keep_all_their_digits(s3: Any) -> None:
+    body = '{"data": [{"x": 9007199254740993}], "job_id": "exact"}'
+
+    assert call("POST", "/jobs", body).status == 202
+
+    stored = s3.get_object(Bucket="ingest", Key="input/inline/exact.jsonl")
+    assert stored["Body"].read() == b'{"x": 9007199254740993}\n'
+
+
+def test_a_taken_job_id_is_a_conflict_and_uploads_nothing(s3: Any) -> None:
+    body = '{"data": [{"x": 1}], "job_id": "mine"}'
+    call("POST", "/jobs", body)
+    s3.delete_object(Bucket="ingest", Key="input/inline/mine.jsonl")
+
+    assert_problem(call("POST", "/jobs", body), 409, "'mine'")
+    assert "Contents" not in s3.list_objects_v2(Bucket="ingest")
+
+
+def test_a_body_that_cannot_be_worked_with_leaves_no_job(store: JobStore) -> None:
+    assert_problem(call("POST", "/jobs", '{"data": []}'), 400, "at least one")
+    assert_problem(call("POST", "/jobs"), 400, "not JSON")
+    assert store.list().jobs == ()
+
+
+def test_a_failed_upload_fails_the_job_and_tells_nothing_of_our_insides(
+    store: JobStore, s3: Any
+) -> None:
+    s3.delete_bucket(Bucket="ingest")
+
+    answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
+
+    assert_problem(answer, 500)
+    assert "Bucket" not in answer.text and "Traceback" not in answer.text
+    job = store.get("mine")
+    assert job.status is Status.FAILED
+    assert job.error is not None and job.error.code == "upload_failed"
+
+
+def test_a_missing_setting_is_an_internal_error_that_names_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("JOBS_TABLE")
+
+    answer = call("GET", "/jobs")
+
+    assert_problem(answer, 500)
+    assert "JOBS_TABLE" not in answer.text
