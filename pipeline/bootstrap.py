@@ -14,7 +14,9 @@ from botocore.config import Config
 
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute import BatchJobs, Functions, SparkRuns
-from pipeline.settings import CoordinateSettings
+from pipeline.intake import Intake
+from pipeline.objects import Objects
+from pipeline.settings import CoordinateSettings, ValidateSettings
 from pipeline.store import JobStore
 from pipeline.work_queue import WorkQueue
 
@@ -38,6 +40,17 @@ def job_store(jobs_table: str) -> JobStore:
 def work_queue(url: str) -> WorkQueue:
     """The work queue at that URL."""
     return WorkQueue(client("sqs"), url)
+
+
+@cache
+def intake(settings: ValidateSettings) -> Intake:
+    """What takes uploads in."""
+    return Intake(
+        Objects(client("s3")),
+        job_store(settings.jobs_table),
+        work_queue(settings.work_queue_url),
+        settings,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""The manifest: the files of a dataset brought under one format and one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from contracts.manifest import Manifest, Options, SourceObject
+from contracts.problem import Problem
+from pipeline.dataset.description import Description
+from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.schema import FileColumns, merge_columns, mismatch
+from pipeline.dataset.selection import select
+from pipeline.dataset.table import Table
+from pipeline.errors import InputRejected
+
+MAX_WARNINGS = 20
+_WITHOUT_ROWS = ("empty", "no_rows")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What looking at one file told: what it holds, or why it is refused."""
+
+    file: SourceObject
+    outcome: Description | Problem
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The manifest, and what the uploader should know although the job goes on."""
+
+    manifest: Manifest
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file that has rows."""
+
+    file: SourceObject
+    description: Description
+
+    @property
+    def name(self) -> str:
+        return _name(self.file)
+
+    @property
+    def table(self) -> Table:
+        return self.description.table
+
+
+def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Options) -> Assembled:
+    """Bring the files, in reading order, under one manifest. Raises InputRejected.
+
+    In a folder, files without rows are left out, as writers leave them for empty partitions.
+    """
+    parts, skipped = _parts_with_rows(findings)
+    content = parts[0].description.content
+    for part in parts[1:]:
+        _check_same_content(parts[0], part)
+    columns, widened = merge_columns(
+        content.format, [FileColumns(part.name, part.table.columns) for part in parts]
+    )
+    selection = select(replace(parts[0].table, columns=columns), options)
+    manifest = Manifest(
+        job_id=job_id,
+        bucket=bucket,
+        files=tuple(part.file for part in parts),
+        format=content.format,
+        columns=columns,
+        normalize=selection.normalize,
+        group_by=selection.group_by,
+        delimiter=content.delimiter,
+        options=options,
+    )
+    of_files = tuple(warning for part in parts for warning in part.table.warnings)
+    return Assembled(manifest, _capped((*skipped, *of_files, *widened, *selection.warnings)))
+
+
+def _parts_with_rows(findings: Sequence[Finding]) -> tuple[list[_Part], tuple[str, ...]]:
+    parts, without_rows = [], []
+    for finding in findings:
+        file, outcome = finding.file, finding.outcome
+        if isinstance(outcome, Description):
+            compression = outcome.content.compression
+            parts.append(_Part(replace(file, compression=compression), outcome))
+        elif len(findings) > 1 and outcome.code in _WITHOUT_ROWS:
+            without_rows.append(file)
+        else:
+            raise InputRejected(_located(outcome, file) if len(findings) > 1 else outcome)
+    if not parts:
+        raise rejected(
+            "no_rows",
+            f"None of the {len(findings)} files has a row. Upload files with data.",
+            listing(_name(file) for file in without_rows),
+        )
+    if not without_rows:
+        return parts, ()
+    names = listing(_name(file) for file in without_rows)
+    return parts, (f"Files without rows are left out: {names}.",)
+
+
+def _located(problem: Problem, file: SourceObject) -> Problem:
+    place = ", ".join(filter(None, (_name(file), problem.where)))
+    return replace(problem, where=place)
+
+
+def _check_same_content(first: _Part, other: _Part) -> None:
+    a, b = first.description.content, other.description.content
+    if (a.format, a.delimiter) != (b.format, b.delimiter):
+        raise mismatch(other.name, f"{first.name!r} is {a}, and {other.name!r} is {b}.")
+
+
+def _name(file: SourceObject) -> str:
+    return file.key.rpartition("/")[2]
+
+
+def _capped(warnings: Sequence[str]) -> tuple[str, ...]:
+    different = tuple(dict.fromkeys(warnings))
+    more = len(different) - MAX_WARNINGS
+    return different if more <= 0 else (*different[:MAX_WARNINGS], f"And {more} more warnings.")

@@ -1,0 +1,100 @@
+"""The types of columns: which there are, how they are inferred, how two of them become one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from contracts.manifest import FALSE_SPELLINGS, INFINITY_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
+
+INT64, DOUBLE, BOOL, STRING = "int64", "double", "bool", "string"
+STRUCT, LIST = "struct", "list"
+NULL = "null"
+"""No value seen yet. A text column that stays so is double, with a count of 0."""
+
+BEYOND_INT64 = "it holds whole numbers beyond 64 bits, which a float would round"
+
+_NUMERIC = re.compile(r"u?int(8|16|32|64)|halffloat|float|double|decimal(32|64|128|256)\(.*\)")
+_TEXT = re.compile(r"(large_)?string(_view)?|dictionary<values=(large_)?string(_view)?, .*>")
+_NESTED = re.compile(r"(struct|list|large_list|fixed_size_list|list_view|large_list_view|map)\b.*")
+
+_NULLS = frozenset(NULL_SPELLINGS)
+_BOOLS = frozenset(TRUE_SPELLINGS + FALSE_SPELLINGS)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(
+    rf"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|{'|'.join(INFINITY_SPELLINGS)})",
+    re.ASCII | re.IGNORECASE,
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
+_INT64_RANGE = range(-(2**63), 2**63)
+_MAX_DIGITS = 40
+
+
+def is_numeric(type_name: str) -> bool:
+    """Integers, floats and decimals. A bool is no number."""
+    return _NUMERIC.fullmatch(type_name) is not None
+
+
+def is_text(type_name: str) -> bool:
+    """Text, dictionary-encoded or not."""
+    return _TEXT.fullmatch(type_name) is not None
+
+
+def is_nested(type_name: str) -> bool:
+    """Structs, lists and maps."""
+    return _NESTED.fullmatch(type_name) is not None
+
+
+def widen(a: str, b: str) -> str:
+    """The narrowest type of null, int64, double, bool and string that holds both."""
+    if a == b or b == NULL:
+        return a
+    if a == NULL:
+        return b
+    return DOUBLE if {a, b} == {INT64, DOUBLE} else STRING
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A type, and why it is text in spite of its numbers, where it is."""
+
+    type: str
+    remark: str | None = None
+
+
+def looks_numeric(cell: str) -> bool:
+    """Whether a text cell is written as a number."""
+    return _FLOAT.fullmatch(cell.strip()) is not None
+
+
+def infer(cells: Collection[str]) -> Inferred:
+    """The type of a text column."""
+    values = set(cells) - _NULLS
+    if not values:
+        return Inferred(NULL)
+    if values <= _BOOLS:
+        return Inferred(BOOL)
+    others = [value for value in values if not looks_numeric(value)]
+    if not others:
+        return _number_type({value.strip() for value in values})
+    if len(others) <= len(values) / 2:
+        return Inferred(
+            STRING, f"{len(others)} of its {len(values)} values are no numbers, as {min(others)!r}"
+        )
+    if all(_DECIMAL_COMMA.fullmatch(value.strip()) for value in others):
+        return Inferred(STRING, "its numbers have a decimal comma; write them with a point")
+    return Inferred(STRING)
+
+
+def _number_type(values: set[str]) -> Inferred:
+    if not all(_INTEGER.fullmatch(value) for value in values):
+        return Inferred(DOUBLE)
+    if all(fits_int64(value) for value in values):
+        return Inferred(INT64)
+    return Inferred(STRING, BEYOND_INT64)
+
+
+def fits_int64(value: str) -> bool:
+    """Whether a whole number, as text, fits into 64 bits."""
+    return len(value) < _MAX_DIGITS and int(value) in _INT64_RANGE

@@ -1,0 +1,184 @@
+"""CSV and its relatives: the delimiter, the header and the columns' types from a sample."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from contracts.manifest import Column
+from pipeline.dataset.column_types import Inferred, infer, is_text, looks_numeric
+from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
+from pipeline.dataset.problems import rejected
+from pipeline.dataset.sample import Text
+from pipeline.dataset.table import (
+    Table,
+    check_names,
+    is_category,
+    text_remark,
+    too_many_columns,
+)
+from pipeline.errors import InputRejected
+
+DELIMITERS = (",", "\t", ";", "|")
+
+_SNIFFED_ROWS = 100
+_END = "\0"
+"""Put behind the text, where it can be found again: as a row of its own or in an open quote."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The fields of a row and the number, from 1, of the line it begins on."""
+
+    line: int
+    cells: list[str]
+
+
+def describe(text: Text) -> tuple[str, Table]:
+    """The delimiter and the table. Raises InputRejected."""
+    if not text.text.strip():
+        raise rejected("empty", "The file holds nothing but blank lines.")
+    _check_width(text.text)
+    delimiter = sniff_delimiter(text)
+    header, *rows = read_rows(text, delimiter) or [Row(1, [])]
+    if not rows:
+        raise _without_rows(header, text)
+    where = f"line {header.line}"
+    check_names(header.cells, where)
+    _check_header(header.cells, where)
+    _check_shape(header, rows)
+    return delimiter, _table(header.cells, [r.cells for r in rows if _fits(r, header)])
+
+
+def sniff_delimiter(text: Text) -> str:
+    """The delimiter that splits the first rows into equally many fields, more rather than few."""
+
+    def score(delimiter: str) -> tuple[bool, int]:
+        try:
+            header, *rows = read_rows(text, delimiter, _SNIFFED_ROWS)
+        except (InputRejected, ValueError):
+            return False, 0
+        fitting = sum(_fits(row, header) for row in rows)
+        return len(header.cells) > 1 and 2 * fitting >= len(rows), len(header.cells)
+
+    return max(DELIMITERS, key=score)
+
+
+def read_rows(text: Text, delimiter: str, limit: int = SAMPLE_ROWS + 1) -> list[Row]:
+    """The first whole rows, blank lines left out. Raises InputRejected for an open quote."""
+    csv.field_size_limit(MAX_FIELD)
+    lines = chain(io.StringIO(text.text, newline=""), [_END])
+    reader = csv.reader(lines, delimiter=delimiter)
+    rows: list[Row] = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells == [_END]:
+                return rows if text.complete else rows[:-1]
+            if cells and cells[-1].endswith(_END):
+                if text.complete:
+                    raise _unterminated_quote(line)
+                return rows
+            if cells:
+                rows.append(Row(line, cells))
+            if len(rows) == limit:
+                return rows
+            line = reader.line_num + 1
+    except csv.Error as error:
+        if reader.line_num > line:
+            raise _unterminated_quote(line) from error
+        raise rejected(
+            "field_too_large",
+            f"A field is longer than {MAX_FIELD / MiB:.0f} MiB. Leave such columns out, or check "
+            "the delimiter and the quotes.",
+            f"line {line}",
+        ) from error
+    return rows
+
+
+def _unterminated_quote(line: int) -> InputRejected:
+    return rejected(
+        "unterminated_quote",
+        'A quote (") opens a field and is never closed. Close it, or double it within quotes '
+        "where it belongs to the text.",
+        f"the row that begins on line {line}",
+    )
+
+
+def _check_width(text: str) -> None:
+    """A million columns are seen by counting, without taking them apart."""
+    ends = [end for end in (text.find("\n"), text.find("\r")) if end >= 0]
+    first_line = text[: min(ends, default=len(text))]
+    count = max(first_line.count(delimiter) for delimiter in DELIMITERS)
+    if count > MAX_COLUMNS and '"' not in first_line:
+        raise too_many_columns(f"more than {count:,}", "line 1")
+
+
+def _without_rows(header: Row, text: Text) -> InputRejected:
+    if text.complete:
+        return rejected(
+            "no_rows",
+            "There is a header, but no row below it. Upload a file with data.",
+            f"line {header.line}",
+        )
+    return rejected(
+        "row_too_large",
+        f"No whole row fits into the first {SAMPLE_BYTES // MiB} MiB. Check the line ends and "
+        "the quotes.",
+        f"line {header.line}",
+    )
+
+
+def _check_header(names: Sequence[str], where: str) -> None:
+    if all(looks_numeric(name) for name in names) and not _count_up(names):
+        raise rejected(
+            "no_header",
+            "The first row holds only numbers, so it is no header. Put a row with the columns' "
+            "names before it.",
+            where,
+        )
+
+
+def _count_up(names: Sequence[str]) -> bool:
+    """Whether the names are numbers in a row, such as 0, 1, 2 or years: a header after all."""
+    if len(names) < 2 or not all(name.isdecimal() for name in names):
+        return False
+    numbers = [int(name) for name in names]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _fits(row: Row, header: Row) -> bool:
+    return len(row.cells) == len(header.cells)
+
+
+def _check_shape(header: Row, rows: Sequence[Row]) -> None:
+    ragged = [row for row in rows if not _fits(row, header)]
+    if 2 * len(ragged) <= len(rows):
+        return
+    raise rejected(
+        "ragged_rows",
+        f"{len(ragged):,} of the first {len(rows):,} rows do not have the header's "
+        f"{len(header.cells)} fields; the first of them has {len(ragged[0].cells)}. Give every "
+        "row as many fields as the header.",
+        f"line {ragged[0].line}",
+    )
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    types: list[Inferred] = []
+    categories = []
+    for name, cells in zip(names, zip(*rows, strict=True), strict=True):
+        inferred = infer(cells)
+        types.append(inferred)
+        if is_text(inferred.type) and is_category(len(set(cells)), len(cells)):
+            categories.append(name)
+    return Table(
+        columns=tuple(Column(n, t.type) for n, t in zip(names, types, strict=True)),
+        categories=tuple(categories),
+        warnings=tuple(
+            text_remark(n, t.remark) for n, t in zip(names, types, strict=True) if t.remark
+        ),
+    )

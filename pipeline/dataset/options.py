@@ -1,0 +1,64 @@
+"""What the uploader asked for in the object's metadata. Keys that mean nothing here are ignored."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+
+from contracts.manifest import Options
+from pipeline.dataset.problems import rejected
+
+SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+DTYPES = ("float64", "float32")
+
+
+def parse_options(metadata: Mapping[str, str]) -> Options:
+    """The options in S3 object metadata. Raises InputRejected naming every one at fault.
+
+    Lists are separated by commas; a name with a comma in it is written in double quotes. Text
+    that is not ASCII may be an RFC 2047 encoded word, which is how S3 hands it out.
+    """
+    faults: dict[str, str] = {}
+    text = {name: _decoded(value).strip() for name, value in metadata.items()}
+
+    def switch(name: str) -> bool:
+        value = SWITCHES.get(text.get(name, "true").lower())
+        if value is None:
+            faults[name] = f"{name} takes true or false, not {text[name]!r}"
+        return bool(value)
+
+    options = Options(
+        columns=_names(text.get("columns", "")),
+        exclude=_names(text.get("exclude", "")),
+        group_by=text.get("group-by") or None,
+        gpu_enabled=switch("gpu-enabled"),
+        compare_pipelines=switch("compare-pipelines"),
+        store_results=switch("store-results"),
+    )
+    dtype = text.get("dtype", options.dtype)
+    if dtype not in DTYPES:
+        faults["dtype"] = f"dtype takes {' or '.join(DTYPES)}, not {dtype!r}"
+    if faults:
+        raise rejected(
+            "invalid_option",
+            "; ".join(faults.values()) + ". Upload again with other metadata.",
+            "metadata " + ", ".join(faults),
+        )
+    return replace(options, dtype=dtype)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    cells = next(csv.reader([text], skipinitialspace=True), [])
+    return tuple(dict.fromkeys(name.strip() for name in cells if name.strip()))
+
+
+def _decoded(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, UnicodeError):
+        return value

@@ -1,0 +1,30 @@
+"""The codes with which validation rejects a dataset.
+
+the object     gone, empty, read_limit
+its content    unsupported_format, encoding, nul_bytes, truncated, corrupt
+its rows       no_rows, no_header, blank_header, duplicate_header, too_many_columns,
+               ragged_rows, unterminated_quote, field_too_large, row_too_large, invalid_json
+a folder       too_many_files, schema_mismatch, folder_not_settled
+the request    invalid_option, unknown_column, not_numeric, no_numeric_columns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.problem import Problem
+from pipeline.errors import InputRejected
+
+LISTED_NAMES = 20
+
+
+def rejected(code: str, message: str, where: str | None = None) -> InputRejected:
+    """The exception to raise; `message` says what is wrong and what to do about it."""
+    return InputRejected(Problem(code, message, where))
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names for a sentence: quoted, and not more than a person would read."""
+    quoted = [repr(name) for name in names]
+    more = len(quoted) - LISTED_NAMES
+    return ", ".join(quoted[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,152 @@
+"""The uploaded objects in S3: read at a version, in ranges, and never much of them.
+
+botocore's errors about an object that is not there become ObjectGone here, and only here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.layout import S3Uri
+from contracts.manifest import SourceObject
+from contracts.storage import write_document
+from pipeline.dataset.limits import READ_LIMIT, MiB
+from pipeline.dataset.problems import rejected
+from pipeline.errors import ObjectGone
+
+_GONE = ("NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405")
+"""MethodNotAllowed is the answer to a request for the version that is a delete marker."""
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """An object's size and the uploader's metadata."""
+
+    size_bytes: int
+    metadata: Mapping[str, str]
+
+
+class Objects:
+    """The objects of all buckets. `s3` is a boto3 S3 client."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def head(self, bucket: str, key: str, version_id: str | None) -> ObjectHead:
+        """What S3 says of the object. Raises ObjectGone."""
+        request = _request(bucket, key, version_id)
+        with _translated(bucket, key, version_id):
+            answer = self._s3.head_object(**request)
+        return ObjectHead(answer["ContentLength"], answer["Metadata"])
+
+    def open(self, bucket: str, file: SourceObject) -> RangedFile:
+        """The object's bytes, fetched as they are asked for."""
+        return RangedFile(self._s3, bucket, file)
+
+    def list_latest(self, bucket: str, prefix: str) -> list[SourceObject]:
+        """The objects below `prefix` as they are now, each with its version, in key order."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=bucket, Prefix=prefix
+        )
+        return [
+            SourceObject(found["Key"], found["VersionId"], found["Size"])
+            for page in pages
+            for found in page.get("Versions", [])
+            if found["IsLatest"]
+        ]
+
+    def uploads_in_progress(self, bucket: str, prefix: str) -> list[str]:
+        """The keys below `prefix` for which a multipart upload is neither ended nor aborted."""
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=bucket, Prefix=prefix
+        )
+        return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
+
+    def write(self, document: Any, place: S3Uri) -> None:
+        """Write a document as JSON."""
+        write_document(document, str(place), self._s3)
+
+
+class RangedFile(io.RawIOBase):
+    """One version of an object as a seekable file; each read is one ranged request.
+
+    Raises ObjectGone, and InputRejected for a read that would go beyond READ_LIMIT in total.
+    """
+
+    def __init__(self, s3: Any, bucket: str, file: SourceObject) -> None:
+        super().__init__()
+        self._s3 = s3
+        self._bucket = bucket
+        self._file = file
+        self._position = 0
+        self._read_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size_bytes}
+        self._position = max(0, base[whence] + offset)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next `size` bytes, fewer only at the end; all the rest for -1."""
+        rest = max(0, self._file.size_bytes - self._position)
+        wanted = rest if size is None or size < 0 else min(size, rest)
+        if not wanted:
+            return b""
+        self._count(wanted)
+        data = self._get(self._position, self._position + wanted - 1)
+        self._position += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _count(self, wanted: int) -> None:
+        self._read_bytes += wanted
+        if self._read_bytes > READ_LIMIT:
+            raise rejected(
+                "read_limit",
+                f"More than {READ_LIMIT // MiB} MiB of the file would have to be read to know what "
+                "is in it. Write it with a smaller footer or shorter rows.",
+                self._file.key,
+            )
+
+    def _get(self, first: int, last: int) -> bytes:
+        key, version_id = self._file.key, self._file.version_id
+        request = _request(self._bucket, key, version_id)
+        with _translated(self._bucket, key, version_id):
+            answer = self._s3.get_object(**request, Range=f"bytes={first}-{last}")
+        data: bytes = answer["Body"].read()
+        return data
+
+
+def _request(bucket: str, key: str, version_id: str | None) -> dict[str, str]:
+    request = {"Bucket": bucket, "Key": key}
+    return request if version_id is None else {**request, "VersionId": version_id}
+
+
+@contextmanager
+def _translated(bucket: str, key: str, version_id: str | None) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            raise ObjectGone(bucket, key, version_id) from error
+        raise
