@@ -1,9 +1,9 @@
 """What is built before `cdk synth`: where it lies and how it is made.
 
-    build/<platform>/functions/            the Lambda functions: our packages and what they import
-    build/<platform>/parquet-layer/        a Lambda layer: pyarrow, for the validate function alone
-    build/<platform>/spark/modules.zip     our packages for the Spark driver and its executors
-    build/<platform>/spark/packages.tar.gz NumPy, pyarrow and boto3 for them (`spark.archives`)
+    build/<platform>/functions.zip          the Lambda functions: our packages, what they import
+    build/<platform>/parquet-layer.zip      a Lambda layer: pyarrow, for the validate function
+    build/<platform>/spark-modules.zip      our packages for the Spark driver and its executors
+    build/<platform>/spark-packages.tar.gz  NumPy, pyarrow and boto3 for them (`spark.archives`)
 
 The platform is `aws` (the Python of cdk.json on manylinux x86_64) or `local` (the interpreter that
 runs this). Versions come from requirements.txt. Equal sources give equal bytes, so CDK uploads only
@@ -21,8 +21,10 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,24 +95,20 @@ class Artifacts:
     root: Path = ROOT / "build"
 
     @property
-    def directory(self) -> Path:
-        return self.root / self.platform.name
-
-    @property
     def functions(self) -> Path:
-        return self.directory / "functions"
+        return self.root / self.platform.name / "functions.zip"
 
     @property
     def parquet_layer(self) -> Path:
-        return self.directory / "parquet-layer"
+        return self.root / self.platform.name / "parquet-layer.zip"
 
     @property
     def spark_modules(self) -> Path:
-        return self.directory / "spark" / "modules.zip"
+        return self.root / self.platform.name / "spark-modules.zip"
 
     @property
     def spark_packages(self) -> Path:
-        return self.directory / "spark" / "packages.tar.gz"
+        return self.root / self.platform.name / "spark-packages.tar.gz"
 
     def check(self) -> None:
         """Raises ArtifactsMissing, which names what is missing and the command that makes it."""
@@ -126,55 +124,58 @@ class Artifacts:
 
 def build(artifacts: Artifacts) -> None:
     """Bring all four artefacts up to date. Raises CalledProcessError when uv fails."""
-    _build_functions(artifacts)
-    _build_layer(artifacts)
-    _build_spark(artifacts)
+    artifacts.functions.parent.mkdir(parents=True, exist_ok=True)
+    platform = artifacts.platform
 
+    dependencies = artifacts.functions.with_name("functions-dependencies.zip")
+    _install(platform, FUNCTION_REQUIREMENTS, _UNUSED, dependencies, _write_zip)
+    with _replacing(artifacts.functions) as partial:
+        shutil.copyfile(dependencies, partial)
+        _add_sources(FUNCTION_PACKAGES, partial)
 
-def _build_functions(artifacts: Artifacts) -> None:
-    _install(artifacts.platform, FUNCTION_REQUIREMENTS, _UNUSED, artifacts.functions)
-    for package in FUNCTION_PACKAGES:
-        target = artifacts.functions / package
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
+    unused = (*_UNUSED, *_UNUSED_IN_LAYER)
+    _install(platform, LAYER_REQUIREMENTS, unused, artifacts.parquet_layer, _write_layer)
 
-
-def _build_layer(artifacts: Artifacts) -> None:
-    target = artifacts.parquet_layer / "python"
-    _install(artifacts.platform, LAYER_REQUIREMENTS, (*_UNUSED, *_UNUSED_IN_LAYER), target)
-
-
-def _build_spark(artifacts: Artifacts) -> None:
-    installed = artifacts.directory / "spark" / "packages"
-    fresh = _install(artifacts.platform, SPARK_REQUIREMENTS, _UNUSED, installed)
-    if fresh or not artifacts.spark_packages.exists():
-        _write_tar(installed, artifacts.spark_packages)
-    sources = [path for package in SPARK_PACKAGES for path in (ROOT / package).rglob("*.py")]
-    _write_zip(sources, ROOT, artifacts.spark_modules)
+    _install(platform, SPARK_REQUIREMENTS, _UNUSED, artifacts.spark_packages, _write_tar)
+    with _replacing(artifacts.spark_modules) as partial:
+        _add_sources(SPARK_PACKAGES, partial)
 
 
 def _install(
-    platform: Platform, requirements: tuple[str, ...], unused: tuple[str, ...], target: Path
-) -> bool:
-    """Install the locked `requirements` into `target`; False when they are there already."""
+    platform: Platform,
+    requirements: tuple[str, ...],
+    unused: tuple[str, ...],
+    target: Path,
+    write: Callable[[Path, Path], None],
+) -> None:
+    """Have `write` pack the locked `requirements` into `target`, unless they are there already."""
     recipe = repr((platform, sys.platform, requirements, unused)).encode() + LOCK.read_bytes()
     digest = hashlib.sha256(recipe).hexdigest()
     stamp = target.with_name(f".{target.name}.stamp")
-    if stamp.exists() and stamp.read_text() == digest and target.exists():
-        return False
-    stamp.unlink(missing_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "pip", "install", "--quiet", "--target", str(target)]
+    if target.exists() and stamp.exists() and stamp.read_text() == digest:
+        return
+    command = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
     command += ["--constraint", str(LOCK), "--python-version", platform.python_version]
     if platform.uv_platform:
         command += ["--python-platform", platform.uv_platform]
-    subprocess.run([*command, *requirements], check=True)
-    for pattern in unused:
-        for path in list(target.glob(pattern)):
-            _remove(path)
+    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+        directory = Path(name)
+        subprocess.run([*command, "--target", name, *requirements], check=True)
+        for pattern in unused:
+            for path in list(directory.glob(pattern)):
+                _remove(path)
+        with _replacing(target) as partial:
+            write(directory, partial)
     stamp.write_text(digest)
-    return True
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A path to write to that becomes `target` when all is written, so that no reader sees less."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+        partial = Path(name) / target.name
+        yield partial
+        partial.replace(target)
 
 
 def _remove(path: Path) -> None:
@@ -184,26 +185,36 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_zip(files: Iterable[Path], base: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(path.relative_to(base).as_posix())
+def _add_sources(packages: tuple[str, ...], archive: Path) -> None:
+    sources = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    _add_to_zip(sources, ROOT, "", archive)
+
+
+def _write_zip(directory: Path, archive: Path) -> None:
+    _add_to_zip(directory.rglob("*"), directory, "", archive)
+
+
+def _write_layer(directory: Path, archive: Path) -> None:
+    _add_to_zip(directory.rglob("*"), directory, "python/", archive)
+
+
+def _add_to_zip(paths: Iterable[Path], base: Path, prefix: str, archive: Path) -> None:
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
+        for path in sorted(path for path in paths if path.is_file()):
+            entry = zipfile.ZipInfo(prefix + path.relative_to(base).as_posix())
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            opened.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
-def _write_tar(directory: Path, target: Path) -> None:
-    """A tar with neither times nor owners; level 1, as unpacking is what people wait for."""
-    partial = target.with_suffix(".partial")
+def _write_tar(directory: Path, archive: Path) -> None:
+    """At level 1: a quarter of the time of the default level for a tenth more bytes."""
     with (
-        partial.open("wb") as raw,
+        archive.open("wb") as raw,
         gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as opened,
     ):
         for path in sorted(directory.rglob("*")):
-            archive.add(path, path.relative_to(directory).as_posix(), False, filter=_anonymous)
-    partial.replace(target)
+            opened.add(path, path.relative_to(directory).as_posix(), False, filter=_anonymous)
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -21,6 +21,8 @@ from stacks.artifacts import ROOT
 from stacks.compute_targets import ComputeTargets
 from stacks.permissions import allow_reading, allow_writing
 
+GPU_NAME = "bigdata-normalize-gpu"
+CPU_NAME = "bigdata-normalize-cpu"
 GPU_INSTANCE_TYPES = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")
 GPU_MAX_VCPUS = 16
 CPU_MAX_VCPUS = 32
@@ -62,17 +64,23 @@ class ComputeStack(cdk.Stack):
             allow_all_outbound=False,
         )
         security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS")
-        gpu_queue = self._gpu_queue(vpc, security_group)
-        cpu_queue = self._cpu_queue(vpc, security_group)
+        self._gpu_queue(vpc, security_group)
+        self._cpu_queue(vpc, security_group)
         application = self._spark_application()
+        self._gpu_definition()
+        self._cpu_definition()
         self.targets = ComputeTargets(
-            gpu_job_queue=gpu_queue.job_queue_arn,
-            gpu_job_definition=self._gpu_definition().job_definition_arn,
-            cpu_job_queue=cpu_queue.job_queue_arn,
-            cpu_job_definition=self._cpu_definition().job_definition_arn,
+            gpu_job_queue=self._batch_arn("job-queue", GPU_NAME),
+            gpu_job_definition=self._batch_arn("job-definition", GPU_NAME),
+            cpu_job_queue=self._batch_arn("job-queue", CPU_NAME),
+            cpu_job_definition=self._batch_arn("job-definition", CPU_NAME),
             spark_application_id=application.attr_application_id,
         )
         cdk.CfnOutput(self, "NormalizeLogGroup", value=self._log_group.log_group_name)
+
+    def _batch_arn(self, resource: str, name: str) -> str:
+        """By name: an exported ARN that carries a revision could never be updated."""
+        return self.format_arn(service="batch", resource=resource, resource_name=name)
 
     def _container_image(self, gpu_image: str | None) -> ecs.ContainerImage:
         if gpu_image:
@@ -111,7 +119,7 @@ class ComputeStack(cdk.Stack):
             },
         )
 
-    def _gpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> batch.JobQueue:
+    def _gpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> None:
         """Spot first; on demand when there is no spot capacity."""
         launch_template = ec2.LaunchTemplate(
             self,
@@ -148,14 +156,13 @@ class ComputeStack(cdk.Stack):
             )
             for construct_id, spot in (("GpuSpot", True), ("GpuOnDemand", False))
         ]
-        queue = batch.JobQueue(self, "GpuQueue")
+        queue = batch.JobQueue(self, "GpuQueue", job_queue_name=GPU_NAME)
         for order, environment in enumerate(environments, start=1):
             queue.add_compute_environment(environment, order)
-        return queue
 
-    def _cpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> batch.JobQueue:
+    def _cpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> None:
         """Fargate: starts sooner than an instance boots, and bills what the job reserves."""
-        queue = batch.JobQueue(self, "CpuQueue")
+        queue = batch.JobQueue(self, "CpuQueue", job_queue_name=CPU_NAME)
         queue.add_compute_environment(
             batch.FargateComputeEnvironment(
                 self,
@@ -167,12 +174,12 @@ class ComputeStack(cdk.Stack):
             ),
             1,
         )
-        return queue
 
-    def _gpu_definition(self) -> batch.EcsJobDefinition:
+    def _gpu_definition(self) -> None:
         """One GPU and what Batch leaves of an xlarge's 16 GiB."""
-        return self._definition(
+        self._definition(
             "NormalizeOnGpu",
+            GPU_NAME,
             batch.EcsEc2ContainerDefinition(
                 self,
                 "GpuContainer",
@@ -186,9 +193,10 @@ class ComputeStack(cdk.Stack):
             ),
         )
 
-    def _cpu_definition(self) -> batch.EcsJobDefinition:
-        return self._definition(
+    def _cpu_definition(self) -> None:
+        self._definition(
             "NormalizeOnCpu",
+            CPU_NAME,
             batch.EcsFargateContainerDefinition(
                 self,
                 "CpuContainer",
@@ -204,12 +212,13 @@ class ComputeStack(cdk.Stack):
         )
 
     def _definition(
-        self, construct_id: str, container: batch.IEcsContainerDefinition
-    ) -> batch.EcsJobDefinition:
+        self, construct_id: str, name: str, container: batch.IEcsContainerDefinition
+    ) -> None:
         """Batch retries the loss of a host by itself; all else is the coordinator's to decide."""
-        return batch.EcsJobDefinition(
+        batch.EcsJobDefinition(
             self,
             construct_id,
+            job_definition_name=name,
             container=container,
             retry_attempts=3,
             retry_strategies=[

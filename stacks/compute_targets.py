@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class ComputeTargets:
     """Batch's queues and job definitions by ARN, and the id of the EMR Serverless application.
 
-    The compute stack makes it in the cloud, the context on the laptop.
+    A job definition's ARN carries no revision, so that the newest one runs. The compute stack
+    makes this value in the cloud, the context on the laptop.
     """
 
     gpu_job_queue: str

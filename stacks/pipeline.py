@@ -209,9 +209,11 @@ class PipelineStack(cdk.Stack):
             function,
             ["batch:SubmitJob"],
             compute.gpu_job_queue,
-            compute.gpu_job_definition,
             compute.cpu_job_queue,
+            compute.gpu_job_definition,
             compute.cpu_job_definition,
+            f"{compute.gpu_job_definition}:*",
+            f"{compute.cpu_job_definition}:*",
         )
         allow(function, ["batch:ListJobs"], "*")
 
