@@ -1,0 +1,62 @@
+"""Where the arithmetic happens: a CUDA device through CuPy, else the CPU through NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+
+@dataclass(frozen=True)
+class Device:
+    """`xp` is the array module (numpy or cupy); `reason` says why this device was chosen."""
+
+    xp: Any
+    name: str
+    reason: str
+
+    def to_host(self, array: Any) -> Any:
+        """An array of `xp` as NumPy's."""
+        return to_host(self.xp, array)
+
+
+def to_host(xp: Any, array: Any) -> Any:
+    """An array of `xp` as NumPy's, in the host's memory."""
+    return array if xp is numpy else xp.asnumpy(array)
+
+
+def choose_device(use_gpu: bool) -> Device:
+    """The first CUDA device where it is allowed and works, else the CPU."""
+    if not use_gpu:
+        return _cpu("gpu-enabled=false")
+    try:
+        import cupy
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
+        return _cpu("cupy is not installed" if missing else f"cupy does not load: {error}")
+    runtime = cupy.cuda.runtime
+    try:
+        if not runtime.getDeviceCount():
+            return _cpu("no CUDA device found")
+        # The first sum compiles a kernel, which proves that the toolkit is whole.
+        float(cupy.ones(2).sum())
+        name = runtime.getDeviceProperties(0)["name"].decode()
+    except runtime.CUDARuntimeError as error:
+        return _cpu(_without_device(error))
+    except Exception as error:  # a broken CUDA toolkit raises whatever its libraries raise
+        return _cpu(f"cupy cannot compute here: {error}")
+    return Device(cupy, name, "a CUDA device is present and allowed")
+
+
+def _cpu(reason: str) -> Device:
+    return Device(numpy, "cpu", reason)
+
+
+def _without_device(error: Exception) -> str:
+    text = str(error)
+    if "cudaErrorInsufficientDriver" in text:
+        return "no CUDA driver found, or one that is too old"
+    if "cudaErrorNoDevice" in text:
+        return "no CUDA device found"
+    return f"the CUDA device does not answer: {text}"

@@ -1,0 +1,170 @@
+"""Normalize one dataset: `python -m gpu_jobs.normalize s3://bucket/…/spec.json`.
+
+The exit code is 0 when the marker says SUCCEEDED, or when another Batch job owns the attempt and
+this one has nothing to do; 65 when the marker says REJECTED. Everything else ends with a
+traceback, code 1 and no marker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from contracts.codec import to_json
+from contracts.layout import METRICS_NAME, NORMALIZED_PREFIX
+from contracts.manifest import Manifest
+from contracts.marker import Outcome
+from contracts.metrics import NormalizeMetrics
+from contracts.spec import NormalizeSpec
+from contracts.storage import read_document
+from gpu_jobs.attempt import STAGE, Attempt
+from gpu_jobs.dataset import Dataset, open_dataset
+from gpu_jobs.device import Device, choose_device
+from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
+from gpu_jobs.errors import RejectedError
+from gpu_jobs.parts import PartWriter
+from gpu_jobs.quarantine import Quarantine
+
+log = logging.getLogger(__name__)
+
+REJECTED = 65
+"""EX_DATAERR: Batch shows the job as FAILED, and its marker says that the input is at fault."""
+
+QUARANTINE_NAME = "quarantine/rows.jsonl"
+
+
+def main() -> int:
+    """The container's entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Normalize one dataset, as its spec says.")
+    parser.add_argument("spec", help="the s3:// URI of the spec")
+    arguments = parser.parse_args()
+    # As a container's first process, Python would ignore the signal that terminates a job.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    return run(arguments.spec, s3_client(), os.environ["AWS_BATCH_JOB_ID"])
+
+
+def s3_client() -> Any:
+    """The one S3 client; the environment decides the endpoint, the region and the role."""
+    return boto3.client("s3")
+
+
+def run(spec_uri: str, s3: Any, batch_job_id: str) -> int:
+    """Carry out the spec as the Batch job `batch_job_id`; returns the exit code."""
+    spec = read_document(NormalizeSpec, spec_uri, s3)
+    _log_as(spec)
+    attempt = Attempt(s3, spec, batch_job_id)
+    owner = attempt.take_fence()
+    if owner != batch_job_id:
+        log.info("nothing to do: Batch job %s owns this attempt", owner)
+        return 0
+    marker = attempt.marker()
+    if marker is not None:
+        log.info("nothing to do: this attempt has ended before, %s", marker.outcome.value)
+        return REJECTED if marker.outcome is Outcome.REJECTED else 0
+    manifest = read_document(Manifest, spec.manifest, s3)
+    with tempfile.TemporaryDirectory(prefix="normalize-") as folder:
+        return _Normalization(manifest, s3, attempt, Path(folder)).run(spec.use_gpu)
+
+
+class _Normalization:
+    """One dataset on its way through `folder`, which holds all that is local."""
+
+    def __init__(self, manifest: Manifest, s3: Any, attempt: Attempt, folder: Path) -> None:
+        self._manifest = manifest
+        self._attempt = attempt
+        self._folder = folder
+        self._quarantine = Quarantine(folder / "quarantine.jsonl")
+        self._dataset: Dataset = open_dataset(manifest, s3, folder, self._quarantine)
+
+    def run(self, use_gpu: bool) -> int:
+        started = time.monotonic()
+        device = choose_device(use_gpu)
+        log.info("device: %s (%s)", device.name, device.reason)
+        try:
+            measured = self._measure(device)
+        except RejectedError as error:
+            log.info("rejected: %s", error)
+            self._upload_quarantine()
+            self._attempt.leave(self._warnings(), error.problem)
+            return REJECTED
+        writer = PartWriter(self._folder, self._publish)
+        standardize(self._dataset, measured, device, self._manifest.options.dtype, writer.write)
+        writer.close()
+        self._upload_quarantine()
+        self._write_metrics(measured, device, time.monotonic() - started)
+        self._attempt.leave(self._warnings(measured))
+        return 0
+
+    def _measure(self, device: Device) -> Measured:
+        measured = measure(self._dataset, device)
+        bad = self._quarantine.first
+        if bad and self._quarantine.count > measured.rows:
+            raise RejectedError(
+                "bad_rows",
+                f"{self._quarantine.count:,} of {self._quarantine.count + measured.rows:,} rows "
+                f"cannot be read; the first: {bad.reason}",
+                bad.where,
+            )
+        if not measured.rows:
+            raise RejectedError("no_rows", "the dataset holds no rows")
+        if len(measured.too_large) == len(measured.columns):
+            raise no_numeric_column()
+        return measured
+
+    def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
+        warnings = list(self._dataset.warnings)
+        if bad := self._quarantine.first:
+            warnings.append(
+                f"{self._quarantine.count:,} rows kept aside in {QUARANTINE_NAME}; "
+                f"the first at {bad.where}: {bad.reason}"
+            )
+        for name in measured.too_large if measured else ():
+            warnings.append(
+                f"column {name!r} spreads beyond the range of a double; passed through unchanged"
+            )
+        return tuple(warnings)
+
+    def _publish(self, path: Path, rows: int) -> None:
+        self._attempt.upload(path, NORMALIZED_PREFIX + path.name, rows)
+
+    def _upload_quarantine(self) -> None:
+        if self._quarantine.count:
+            self._attempt.upload(self._quarantine.path, QUARANTINE_NAME)
+
+    def _write_metrics(self, measured: Measured, device: Device, seconds: float) -> None:
+        metrics = NormalizeMetrics(
+            records=measured.rows,
+            seconds=seconds,
+            records_per_s=measured.rows / seconds,
+            device=device.name,
+            device_reason=device.reason,
+            input_bytes=self._manifest.size_bytes,
+            output_bytes=sum(file.size_bytes for file in self._attempt.files if file.rows),
+            quarantined=self._quarantine.count,
+            columns=measured.column_metrics(),
+        )
+        path = self._folder / METRICS_NAME
+        path.write_text(to_json(metrics), encoding="utf-8")
+        self._attempt.upload(path, METRICS_NAME)
+
+
+def _log_as(spec: NormalizeSpec) -> None:
+    """Progress on stdout, each line with the job and the attempt."""
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO,
+        format=f"%(asctime)s {spec.job_id} {STAGE}-{spec.attempt} %(message)s",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

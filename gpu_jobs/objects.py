@@ -1,0 +1,85 @@
+"""One object at one version, as a stream that survives a broken connection."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+
+from contracts.manifest import SourceObject
+from gpu_jobs.errors import RejectedError
+
+MAX_BREAKS = 5
+"""How often in a row a connection may break without a byte in between."""
+
+_GONE = ("NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "404")
+"""MethodNotAllowed is S3's answer when the version is a delete marker."""
+
+
+class ObjectStream(io.RawIOBase):
+    """The bytes of `source`, once, from start to end. `s3` is a boto3 S3 client.
+
+    Opening raises RejectedError `gone` when that version is no longer there.
+    """
+
+    def __init__(self, s3: Any, bucket: str, source: SourceObject) -> None:
+        super().__init__()
+        self._s3 = s3
+        self._source = source
+        self._request = {"Bucket": bucket, "Key": source.key}
+        if source.version_id is not None:
+            self._request["VersionId"] = source.version_id
+        self._offset = 0
+        self._body = self._open()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `size` bytes, none only at the end."""
+        amount = None if size is None or size < 0 else size
+        for _ in range(MAX_BREAKS):
+            try:
+                chunk: bytes = self._body.read(amount)
+            except (HTTPClientError, IncompleteReadError) as error:
+                broken = error
+                self._body = self._open()
+            else:
+                self._offset += len(chunk)
+                return chunk
+        raise broken
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._body.close()
+        super().close()
+
+    def _open(self) -> Any:
+        rest = {"Range": f"bytes={self._offset}-"} if self._offset else {}
+        try:
+            response = self._s3.get_object(**self._request, **rest)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                raise self._gone() from error
+            raise
+        # Without a version the key may hold another object by now.
+        if response["ContentLength"] != self._source.size_bytes - self._offset:
+            raise RejectedError(
+                "changed",
+                "the object is not the one that was validated; upload it again",
+                self._source.key,
+            )
+        return response["Body"]
+
+    def _gone(self) -> RejectedError:
+        return RejectedError(
+            "gone",
+            "the object was deleted before it was read; upload it again",
+            self._source.key,
+        )
