@@ -9,7 +9,7 @@ from contracts.manifest import Manifest, Options, SourceObject
 from contracts.problem import Problem
 from pipeline.dataset.description import Description
 from pipeline.dataset.problems import listing, rejected
-from pipeline.dataset.schema import FileColumns, merge_columns, mismatch
+from pipeline.dataset.schema import FileColumns, merge_columns, mismatch, settle_integers
 from pipeline.dataset.selection import select
 from pipeline.dataset.table import Table
 from pipeline.errors import InputRejected
@@ -68,14 +68,14 @@ def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Opt
         bucket=bucket,
         files=tuple(part.file for part in parts),
         format=content.format,
-        columns=columns,
+        columns=settle_integers(columns, selection.normalize),
         normalize=selection.normalize,
         group_by=selection.group_by,
         delimiter=content.delimiter,
         options=options,
     )
     of_files = tuple(warning for part in parts for warning in part.table.warnings)
-    return Assembled(manifest, _capped((*skipped, *of_files, *widened, *selection.warnings)))
+    return Assembled(manifest, _capped((*skipped, *of_files, *widened)))
 
 
 def _parts_with_rows(findings: Sequence[Finding]) -> tuple[list[_Part], tuple[str, ...]]:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass
 
 from contracts.manifest import FALSE_SPELLINGS, INFINITY_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
+from pipeline.dataset.problems import quoted
 
 INT64, DOUBLE, BOOL, STRING = "int64", "double", "bool", "string"
 STRUCT, LIST = "struct", "list"
 NULL = "null"
-"""No value seen yet. A text column that stays so is double, with a count of 0."""
+"""No value seen yet. A text column that stays so becomes double, with a count of 0."""
 
-BEYOND_INT64 = "it holds whole numbers beyond 64 bits, which a float would round"
+INTEGER = "integer"
+"""Whole numbers, some beyond 64 bits. No manifest has it: to be normalized they become double, as
+z-scores are, and to pass through unchanged they become text."""
 
-_NUMERIC = re.compile(r"u?int(8|16|32|64)|halffloat|float|double|decimal(32|64|128|256)\(.*\)")
+_NUMERIC = re.compile(
+    r"u?int(8|16|32|64)|integer|halffloat|float|double|decimal(32|64|128|256)\(.*\)"
+)
 _TEXT = re.compile(r"(large_)?string(_view)?|dictionary<values=(large_)?string(_view)?, .*>")
 _NESTED = re.compile(r"(struct|list|large_list|fixed_size_list|list_view|large_list_view|map)\b.*")
 
+_NUMBERS = (INT64, INTEGER, DOUBLE)
+
+BLANKS = " \t"
+"""What may stand around a number."""
+
 _NULLS = frozenset(NULL_SPELLINGS)
 _BOOLS = frozenset(TRUE_SPELLINGS + FALSE_SPELLINGS)
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_INTEGER = re.compile(r"-?\d+", re.ASCII)
 _FLOAT = re.compile(
     rf"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|{'|'.join(INFINITY_SPELLINGS)})",
     re.ASCII | re.IGNORECASE,
@@ -47,12 +57,14 @@ def is_nested(type_name: str) -> bool:
 
 
 def widen(a: str, b: str) -> str:
-    """The narrowest type of null, int64, double, bool and string that holds both."""
+    """The narrowest type of null, int64, integer, double, bool and string that holds both."""
     if a == b or b == NULL:
         return a
     if a == NULL:
         return b
-    return DOUBLE if {a, b} == {INT64, DOUBLE} else STRING
+    if a in _NUMBERS and b in _NUMBERS:
+        return max(a, b, key=_NUMBERS.index)
+    return STRING
 
 
 @dataclass(frozen=True)
@@ -65,34 +77,33 @@ class Inferred:
 
 def looks_numeric(cell: str) -> bool:
     """Whether a text cell is written as a number."""
-    return _FLOAT.fullmatch(cell.strip()) is not None
+    return _FLOAT.fullmatch(cell.strip(BLANKS)) is not None
 
 
-def infer(cells: Collection[str]) -> Inferred:
-    """The type of a text column."""
-    values = set(cells) - _NULLS
+def infer(distinct: Set[str]) -> Inferred:
+    """The type of a text column that has these different cells."""
+    values = distinct - _NULLS
     if not values:
         return Inferred(NULL)
     if values <= _BOOLS:
         return Inferred(BOOL)
     others = [value for value in values if not looks_numeric(value)]
     if not others:
-        return _number_type({value.strip() for value in values})
+        return Inferred(_number_type({value.strip(BLANKS) for value in values}))
     if len(others) <= len(values) / 2:
+        example = quoted(min(others))
         return Inferred(
-            STRING, f"{len(others)} of its {len(values)} values are no numbers, as {min(others)!r}"
+            STRING, f"{len(others)} of its {len(values)} values are no numbers, as {example}"
         )
-    if all(_DECIMAL_COMMA.fullmatch(value.strip()) for value in others):
+    if all(_DECIMAL_COMMA.fullmatch(value.strip(BLANKS)) for value in others):
         return Inferred(STRING, "its numbers have a decimal comma; write them with a point")
     return Inferred(STRING)
 
 
-def _number_type(values: set[str]) -> Inferred:
+def _number_type(values: Set[str]) -> str:
     if not all(_INTEGER.fullmatch(value) for value in values):
-        return Inferred(DOUBLE)
-    if all(fits_int64(value) for value in values):
-        return Inferred(INT64)
-    return Inferred(STRING, BEYOND_INT64)
+        return DOUBLE
+    return INT64 if all(fits_int64(value) for value in values) else INTEGER
 
 
 def fits_int64(value: str) -> bool:

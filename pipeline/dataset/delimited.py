@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from contracts.manifest import Column
-from pipeline.dataset.column_types import Inferred, infer, is_text, looks_numeric
+from pipeline.dataset.column_types import infer, is_text, looks_numeric
 from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
 from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import Text
@@ -168,17 +168,13 @@ def _check_shape(header: Row, rows: Sequence[Row]) -> None:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    types: list[Inferred] = []
-    categories = []
+    columns, categories, warnings = [], [], []
     for name, cells in zip(names, zip(*rows, strict=True), strict=True):
-        inferred = infer(cells)
-        types.append(inferred)
-        if is_text(inferred.type) and is_category(len(set(cells)), len(cells)):
+        values = set(cells)
+        inferred = infer(values)
+        columns.append(Column(name, inferred.type))
+        if is_text(inferred.type) and is_category(len(values), len(rows)):
             categories.append(name)
-    return Table(
-        columns=tuple(Column(n, t.type) for n, t in zip(names, types, strict=True)),
-        categories=tuple(categories),
-        warnings=tuple(
-            text_remark(n, t.remark) for n, t in zip(names, types, strict=True) if t.remark
-        ),
-    )
+        if inferred.remark:
+            warnings.append(text_remark(name, inferred.remark))
+    return Table(tuple(columns), tuple(categories), tuple(warnings))

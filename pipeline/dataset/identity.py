@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.layout import DATASETS_PREFIX, INPUT_PREFIX, SUCCESS_NAME
-from pipeline.dataset.problems import rejected
+from pipeline.dataset.problems import quoted, rejected
 
 MAX_LENGTH = 64
 HASH_LENGTH = 10
@@ -63,7 +63,7 @@ def requested_id(metadata: Mapping[str, str]) -> str | None:
     if job_id is not None and not JOB_ID.fullmatch(job_id):
         raise rejected(
             "invalid_option",
-            f"The job id {job_id[:100]!r} is not one: it takes 1 to {MAX_LENGTH} of the "
+            f"The job id {quoted(job_id)} is not one: it takes 1 to {MAX_LENGTH} of the "
             "characters a-z, 0-9 and '-'. Upload again with such an id, or without one.",
             "metadata job-id",
         )

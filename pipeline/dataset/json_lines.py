@@ -6,28 +6,29 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from contracts.manifest import Column
 from pipeline.dataset.column_types import (
-    BEYOND_INT64,
     BOOL,
     DOUBLE,
     INT64,
+    INTEGER,
     LIST,
     NULL,
     STRING,
     STRUCT,
     Inferred,
     fits_int64,
+    widen,
 )
 from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, SAMPLE_BYTES, SAMPLE_ROWS, MiB
-from pipeline.dataset.problems import rejected
+from pipeline.dataset.problems import quoted, rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import Table, check_names, is_category, text_remark, too_many_columns
 from pipeline.errors import InputRejected
 
-_BEYOND_INT64 = "an integer beyond 64 bits"
 _KINDS = {bool: BOOL, float: DOUBLE, str: STRING, dict: STRUCT, list: LIST}
 
 
@@ -48,12 +49,9 @@ class _Seen:
     @property
     def type(self) -> Inferred:
         """The type that holds all of it."""
-        if self.kinds <= {INT64, DOUBLE, _BEYOND_INT64} and DOUBLE in self.kinds:
-            return Inferred(DOUBLE)
-        if self.kinds <= {INT64, _BEYOND_INT64} and _BEYOND_INT64 in self.kinds:
-            return Inferred(STRING, BEYOND_INT64)
-        if len(self.kinds) <= 1:
-            return Inferred(*(self.kinds or {NULL}))
+        type_ = reduce(widen, self.kinds, NULL)
+        if type_ != STRING or self.kinds == {STRING}:
+            return Inferred(type_)
         return Inferred(STRING, f"it mixes {' and '.join(sorted(self.kinds))}")
 
 
@@ -94,13 +92,13 @@ def _lines(text: Text) -> Iterator[tuple[int, str]]:
 def _parse(line: str) -> dict[str, Any]:
     row = json.loads(line)
     if not isinstance(row, dict):
-        raise ValueError(f"an object was expected, not {line[:40]!r}")
+        raise ValueError(f"an object was expected, not {quoted(line)}")
     return row
 
 
 def _kind(value: Any) -> str:
     if type(value) is int:
-        return INT64 if fits_int64(str(value)) else _BEYOND_INT64
+        return INT64 if fits_int64(str(value)) else INTEGER
     return _KINDS[type(value)]
 
 

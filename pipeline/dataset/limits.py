@@ -11,7 +11,7 @@ SAMPLE_BYTES = 4 * MiB
 FOLLOWING_SAMPLE_BYTES = MiB // 4
 """The same for the second and later files of a folder, of which there can be many."""
 
-SAMPLE_ROWS = 20_000
+SAMPLE_ROWS = 10_000
 """The rows of a sample from which types are inferred."""
 
 MAX_FIELD = MiB

@@ -9,7 +9,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
 from contracts.manifest import Options
-from pipeline.dataset.problems import rejected
+from pipeline.dataset.problems import quoted, rejected
 
 SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 DTYPES = ("float64", "float32")
@@ -27,7 +27,7 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
     def switch(name: str) -> bool:
         value = SWITCHES.get(text.get(name, "true").lower())
         if value is None:
-            faults[name] = f"{name} takes true or false, not {text[name]!r}"
+            faults[name] = f"{name} takes true or false, not {quoted(text[name])}"
         return bool(value)
 
     options = Options(
@@ -40,7 +40,7 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
     )
     dtype = text.get("dtype", options.dtype)
     if dtype not in DTYPES:
-        faults["dtype"] = f"dtype takes {' or '.join(DTYPES)}, not {dtype!r}"
+        faults["dtype"] = f"dtype takes {' or '.join(DTYPES)}, not {quoted(dtype)}"
     if faults:
         raise rejected(
             "invalid_option",

@@ -4,8 +4,8 @@ the object     gone, empty, read_limit
 its content    unsupported_format, encoding, nul_bytes, truncated, corrupt
 its rows       no_rows, no_header, blank_header, duplicate_header, too_many_columns,
                ragged_rows, unterminated_quote, field_too_large, row_too_large, invalid_json
-a folder       too_many_files, schema_mismatch, folder_not_settled
-the request    invalid_option, unknown_column, not_numeric, no_numeric_columns
+a folder       too_many_files, columns_differ, folder_not_settled
+the request    invalid_option, unknown_column, not_numeric, no_numeric_column
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contracts.problem import Problem
 from pipeline.errors import InputRejected
 
 LISTED_NAMES = 20
+QUOTED_CHARACTERS = 80
 
 
 def rejected(code: str, message: str, where: str | None = None) -> InputRejected:
@@ -23,8 +24,14 @@ def rejected(code: str, message: str, where: str | None = None) -> InputRejected
     return InputRejected(Problem(code, message, where))
 
 
+def quoted(text: str) -> str:
+    """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
+    rest = "…" if len(text) > QUOTED_CHARACTERS else ""
+    return repr(text[:QUOTED_CHARACTERS] + rest)
+
+
 def listing(names: Iterable[str]) -> str:
-    """Names for a sentence: quoted, and not more than a person would read."""
-    quoted = [repr(name) for name in names]
-    more = len(quoted) - LISTED_NAMES
-    return ", ".join(quoted[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
+    """Names in a sentence, not more than a person would read."""
+    all_quoted = [quoted(name) for name in names]
+    more = len(all_quoted) - LISTED_NAMES
+    return ", ".join(all_quoted[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.manifest import Column
 from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, ROWS_PER_CATEGORY
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import listing, quoted, rejected
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def is_category(distinct: int, rows: int) -> bool:
 
 def text_remark(column: str, remark: str) -> str:
     """The warning about a column that one might take for a number."""
-    return f"Column {column!r} is read as text: {remark}."
+    return f"Column {quoted(column)} is read as text: {remark}."
 
 
 def check_names(names: Sequence[str], where: str | None = None) -> None:
