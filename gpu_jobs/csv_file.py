@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,13 +60,14 @@ class CsvFile:
             self._check_header(reader.schema.names, list(types))
             for batch in reader:
                 self._delivered += batch.num_rows
-                yield batch.select(list(types))
+                yield batch
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
             raise self._translate(error) from error
         if not self._ended:
             raise RejectedError(
                 "unterminated_quote",
-                "the file ends within quotation marks; close the quotation",
+                'A quote (") opens a field and is never closed. Close it, or double it within '
+                "quotes where it belongs to the text.",
                 self.place(self._last_record),
             )
 
@@ -129,12 +130,12 @@ class CsvFile:
             ),
         )
 
-    def _check_header(self, found: Sequence[str], expected: Sequence[str]) -> None:
-        if sorted(found) != sorted(expected):
+    def _check_header(self, found: list[str], expected: list[str]) -> None:
+        if found != expected:
             raise RejectedError(
-                "columns_differ",
-                f"the file has the columns {', '.join(found)}; the dataset has "
-                f"{', '.join(expected)}; all files of a dataset need the same header",
+                "schema_mismatch",
+                f"The header is {', '.join(found)}, and {', '.join(expected)} was validated. "
+                "All files of a folder need the same columns.",
                 self._source.key,
             )
 
@@ -143,15 +144,15 @@ class CsvFile:
         if "straddling" in message:
             return RejectedError(
                 "row_too_large",
-                f"a row is longer than {BLOCK_BYTES >> 20} MiB, or its quotation marks are "
-                "never closed",
+                f"A row is longer than {BLOCK_BYTES >> 20} MiB. Check the line ends and the "
+                "quotes.",
                 f"after {self.place(self._last_record)}",
             )
         if len(self._ragged) >= MAX_RAGGED_RUN:
             return RejectedError(
                 "ragged_rows",
-                f"{MAX_RAGGED_RUN:,} rows on end do not have the header's number of fields: "
-                f"{self._ragged[0].reason}",
+                f"{MAX_RAGGED_RUN:,} rows on end do not have the header's fields; the first: "
+                f"{self._ragged[0].reason}. Give every row as many fields as the header.",
                 self.place(self._ragged[0].record),
             )
         if "conversion error" in message and "UTF8" not in message:
@@ -160,7 +161,10 @@ class CsvFile:
         if offset is not None:
             return RejectedError(
                 "encoding",
-                "the text is not UTF-8; save it as UTF-8",
-                f"byte {offset:,} of {self._source.key}",
+                "The text is not UTF-8. If it is Latin-1 or Windows-1252, "
+                "`iconv -f WINDOWS-1252 -t UTF-8` converts it.",
+                f"byte {offset} of {self._source.key}",
             )
-        return RejectedError("malformed_csv", message, self._source.key)
+        return RejectedError(
+            "invalid_csv", f"The rows cannot be read: {message}.", self._source.key
+        )

@@ -64,7 +64,7 @@ class CsvReader:
     def _make_text(self, name: str, cell: str, place: str) -> None:
         self.types[name] = pyarrow.string()
         self.warnings.append(
-            f"column {name!r} holds text ({cell[:40]!r}) at {place}; passed through unchanged"
+            f"Column {name!r} is read as text, and not normalized: {cell[:40]!r} stands in {place}."
         )
 
     def _keep_aside(self, key: str, file: CsvFile) -> None:

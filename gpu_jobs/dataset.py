@@ -96,11 +96,8 @@ class ParquetDataset:
 
     def __init__(self, manifest: Manifest, reader: ParquetReader) -> None:
         self.normalize = manifest.normalize
+        self.warnings: list[str] = []
         self._reader = reader
-
-    @property
-    def warnings(self) -> list[str]:
-        return self._reader.warnings
 
     def first_pass(self) -> Iterator[Any]:
         return self._reader.batches()

@@ -38,11 +38,9 @@ class JsonReader:
         self._manifest = manifest
         self._open_text = open_text
         self._quarantine = quarantine
-        self._nested = [c.name for c in manifest.columns if c.type.startswith(("struct", "list"))]
+        self._is_nested = any(column.type in ("struct", "list") for column in manifest.columns)
         self.types = text_types(manifest)
-        self.warnings = [
-            f"column {name!r} is nested; kept as JSON text, not normalized" for name in self._nested
-        ]
+        self.warnings: list[str] = []
 
     def batches(self) -> Iterator[Any]:
         """All rows of all files in order. Raises MisfitError, RejectedError."""
@@ -68,14 +66,14 @@ class JsonReader:
         if name not in self.types:
             self.types[name] = type_of(value)
             self.warnings.append(
-                f"column {name!r} first stands in {place}, after the part that was examined; "
-                "kept, not normalized"
+                f"Column {name!r} first stands in {place}, behind the sample that was examined: "
+                "kept, and not normalized."
             )
         elif not fits(value, self.types[name]):
             self.types[name] = pyarrow.string()
             self.warnings.append(
-                f"column {name!r} holds text ({convert(value, pyarrow.string())[:40]!r}) at "
-                f"{place}; passed through unchanged"
+                f"Column {name!r} is read as text, and not normalized: "
+                f"{convert(value, pyarrow.string())[:40]!r} stands in {place}."
             )
 
     def _blocks(self) -> Iterator[Block]:
@@ -83,7 +81,7 @@ class JsonReader:
             yield from _blocks(source, self._open_text(source))
 
     def _parse(self, block: Block) -> Iterator[Any]:
-        if not self._nested:
+        if not self._is_nested:
             try:
                 yield from self._parse_block(block)
                 return
@@ -138,7 +136,8 @@ def _blocks(source: SourceObject, text: Any) -> Iterator[Block]:
             if len(rest) > BLOCK_BYTES:
                 raise RejectedError(
                     "row_too_large",
-                    f"a line is longer than {BLOCK_BYTES >> 20} MiB",
+                    f"A line is longer than {BLOCK_BYTES >> 20} MiB. Put each object on a line of "
+                    "its own, and leave large values out.",
                     f"line {line} of {source.key}",
                 )
             continue
@@ -161,8 +160,9 @@ def _lines(block: Block) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             raise RejectedError(
                 "encoding",
-                "the text is not UTF-8; save it as UTF-8",
-                f"byte {offset + error.start:,} of {block.source.key}",
+                "The text is not UTF-8. If it is Latin-1 or Windows-1252, "
+                "`iconv -f WINDOWS-1252 -t UTF-8` converts it.",
+                f"byte {offset + error.start} of {block.source.key}",
             ) from error
         if offset == 0:
             text = text.removeprefix("\ufeff")

@@ -29,7 +29,7 @@ from contracts.storage import read_document
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset, open_dataset
 from gpu_jobs.device import Device, choose_device
-from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
+from gpu_jobs.engine import Measured, measure, no_numeric_columns, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.parts import PartWriter
 from gpu_jobs.quarantine import Quarantine
@@ -111,25 +111,25 @@ class _Normalization:
             raise RejectedError(
                 "bad_rows",
                 f"{self._quarantine.count:,} of {self._quarantine.count + measured.rows:,} rows "
-                f"cannot be read; the first: {bad.reason}",
+                f"cannot be read; the first: {bad.reason}.",
                 bad.where,
             )
         if not measured.rows:
-            raise RejectedError("no_rows", "the dataset holds no rows")
+            raise RejectedError("no_rows", "The dataset has no rows. Upload one with data.")
         if len(measured.too_large) == len(measured.columns):
-            raise no_numeric_column()
+            raise no_numeric_columns()
         return measured
 
     def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
         warnings = list(self._dataset.warnings)
         if bad := self._quarantine.first:
             warnings.append(
-                f"{self._quarantine.count:,} rows kept aside in {QUARANTINE_NAME}; "
-                f"the first at {bad.where}: {bad.reason}"
+                f"{self._quarantine.count:,} bad rows are kept aside in {QUARANTINE_NAME}; "
+                f"the first, {bad.where}: {bad.reason}."
             )
         for name in measured.too_large if measured else ():
             warnings.append(
-                f"column {name!r} spreads beyond the range of a double; passed through unchanged"
+                f"Column {name!r} is not normalized: its squares are beyond the range of a double."
             )
         return tuple(warnings)
 

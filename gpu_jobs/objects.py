@@ -72,7 +72,7 @@ class ObjectStream(io.RawIOBase):
         if response["ContentLength"] != self._source.size_bytes - self._offset:
             raise RejectedError(
                 "changed",
-                "the object is not the one that was validated; upload it again",
+                "The object is not the one that was validated. Upload it again.",
                 self._source.key,
             )
         return response["Body"]
@@ -80,6 +80,6 @@ class ObjectStream(io.RawIOBase):
     def _gone(self) -> RejectedError:
         return RejectedError(
             "gone",
-            "the object was deleted before it was read; upload it again",
+            "The object was deleted before it was read. Upload it again.",
             self._source.key,
         )

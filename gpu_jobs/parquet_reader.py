@@ -25,23 +25,15 @@ OpenObject = Callable[[SourceObject], ObjectStream]
 class ParquetReader:
     """Reads each object once from S3 into `folder`, and from there as often as it is asked.
 
-    Batches have the columns of the first file, in the manifest's order. `warnings` is what the
-    owner of the dataset should know.
+    Columns to normalize come as double, all others as they are.
     """
 
     def __init__(self, manifest: Manifest, open_object: OpenObject, folder: Path) -> None:
         self._manifest = manifest
+        self._normalize = frozenset(manifest.normalize)
         self._open_object = open_object
         self._folder = folder
-        self._schema: Any = None
         self._batch_rows = max(1, min(BATCH_ROWS, BATCH_CELLS // len(manifest.columns)))
-        self.warnings = [
-            f"column {column.name!r} is nested ({column.type}); passed through, not normalized"
-            for column in manifest.columns
-            if column.type.startswith(
-                ("struct<", "list<", "large_list<", "map<", "fixed_size_list<")
-            )
-        ]
 
     def batches(self) -> Iterator[Any]:
         """All rows of all files in order. Raises RejectedError."""
@@ -63,46 +55,33 @@ class ParquetReader:
                 for group in range(file.num_row_groups):
                     place = f"row group {group} of {source.key}"
                     for batch in file.iter_batches(self._batch_rows, row_groups=[group]):
-                        yield self._conform(batch, source)
+                        yield self._read_as_double(batch)
         except (OSError, pyarrow.ArrowInvalid) as error:
             raise RejectedError(
-                "corrupt_parquet", f"the file cannot be read: {error}; write it again", place
+                "corrupt_parquet",
+                f"The file is damaged ({error}). Write and upload it again.",
+                place,
             ) from error
 
     def _check_columns(self, source: SourceObject, schema: Any) -> None:
-        expected = [column.name for column in self._manifest.columns]
-        if sorted(schema.names) != sorted(expected):
+        found = [(field.name, str(field.type)) for field in schema]
+        expected = [(column.name, column.type) for column in self._manifest.columns]
+        if found != expected:
             raise RejectedError(
-                "columns_differ",
-                f"the file has the columns {', '.join(schema.names)}; the dataset has "
-                f"{', '.join(expected)}",
+                "schema_mismatch",
+                f"The columns are {found}, and {expected} were validated. All files of a folder "
+                "need the same columns.",
                 source.key,
             )
-        if self._schema is None:
-            self._schema = pyarrow.schema([self._field(schema.field(name)) for name in expected])
 
-    def _field(self, field: Any) -> Any:
-        if field.name in self._manifest.normalize:
-            return pyarrow.field(field.name, pyarrow.float64())
-        return field.with_nullable(True)
+    def _read_as_double(self, batch: Any) -> Any:
+        """The batch with the columns to normalize as double, rounded where they are wider.
 
-    def _conform(self, batch: Any, source: SourceObject) -> Any:
-        arrays = []
-        for field in self._schema:
-            array = batch.column(field.name)
-            if array.type != field.type:
-                # Whole numbers beyond 2^53 are rounded, as z-scores in float64 must.
-                exact = field.name not in self._manifest.normalize
-                array = self._cast(array, field, exact, source)
-            arrays.append(array)
-        return pyarrow.RecordBatch.from_arrays(arrays, schema=self._schema)
-
-    def _cast(self, array: Any, field: Any, exact: bool, source: SourceObject) -> Any:
-        try:
-            return array.cast(field.type, safe=exact)
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
-            raise RejectedError(
-                "columns_differ",
-                f"column {field.name!r} is {array.type} here and {field.type} in the first file",
-                source.key,
-            ) from error
+        The schema is made anew, since files may differ in nullability and metadata.
+        """
+        names = batch.schema.names
+        arrays = [
+            cells.cast(pyarrow.float64(), safe=False) if name in self._normalize else cells
+            for name, cells in zip(names, batch.columns, strict=True)
+        ]
+        return pyarrow.RecordBatch.from_arrays(arrays, names)

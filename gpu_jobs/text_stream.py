@@ -69,8 +69,8 @@ class TextStream(io.RawIOBase):
                 raise
             raise RejectedError(
                 f"corrupt_{self._compression.value}",
-                f"the file does not decompress after {self._size:,} bytes of text: {error}; "
-                "upload it again",
+                f"The {self._compression.value} stream is damaged or was cut off after "
+                f"{self._size:,} bytes of text ({error}). Compress and upload it again.",
                 self._name,
             ) from error
         return chunk
@@ -80,15 +80,16 @@ class TextStream(io.RawIOBase):
         if nul >= 0:
             raise RejectedError(
                 "nul_byte",
-                "the text holds a NUL byte, so it is binary or UTF-16; save it as UTF-8",
-                f"{self._name}, byte {self._size + nul:,}",
+                "A NUL byte stands in the text: the file is binary or damaged. Upload CSV, "
+                "JSON Lines or Parquet.",
+                f"byte {self._size + nul} of {self._name}",
             )
         size = self._size + len(chunk)
         if size > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * self._raw.size):
             raise RejectedError(
                 "expands_too_far",
-                f"{self._raw.size:,} bytes have become more than {size:,}, over "
-                f"{MAX_EXPANSION} times as many; upload it uncompressed or as Parquet",
+                f"{self._raw.size:,} bytes unpack to {size:,} and more, over {MAX_EXPANSION} "
+                "times as many. Upload the text as it is, or as Parquet.",
                 self._name,
             )
 

@@ -1,0 +1,291 @@
+"""Whole normalize runs against an S3 in memory."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import math
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+from contracts.manifest import Compression, Format, Options, SourceObject
+from contracts.marker import Outcome
+
+pytest.importorskip("moto")
+pyarrow = pytest.importorskip("pyarrow")
+import pyarrow.parquet  # noqa: E402
+import zstandard  # noqa: E402
+
+COLUMNS = {"id": "int64", "city": "string", "fare": "double", "tip": "double"}
+ROWS = 500
+
+
+@pytest.fixture(scope="module")
+def trips():
+    """500 trips with nulls, as rows of Python values, and the numbers alone with NaN for null."""
+    random = numpy.random.default_rng(11)
+    fares = random.normal(15, 4, ROWS).round(2)
+    tips = random.exponential(2, ROWS)
+    rows = [
+        {
+            "id": index,
+            "city": ["Kyiv", "Łódź", "NA", 'a "b", c'][index % 4],
+            "fare": None if index % 7 == 3 else float(fares[index]),
+            "tip": None if index % 11 == 5 else float(tips[index]),
+        }
+        for index in range(ROWS)
+    ]
+    numbers = numpy.array(
+        [[math.nan if r[c] is None else r[c] for c in ("id", "fare", "tip")] for r in rows]
+    )
+    return rows, numbers
+
+
+def delimited(rows, delimiter=",", null=""):
+    def cell(value):
+        if value is None:
+            return null
+        text = str(value)
+        return '"' + text.replace('"', '""') + '"' if '"' in text else text
+
+    lines = [delimiter.join(rows[0]), *(delimiter.join(map(cell, r.values())) for r in rows)]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def json_lines(rows):
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
+def parquet(rows, **options):
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), sink, **options)
+    return sink.getvalue()
+
+
+def assert_equals_scikit_learn(table, rows, numbers):
+    """z-scores to 1e-9, nulls in place, rows and columns in order, other columns unchanged."""
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    assert table.column_names == list(rows[0])
+    assert table["city"].to_pylist() == [row["city"] for row in rows]
+    expected = preprocessing.StandardScaler().fit_transform(numbers)
+    for index, name in enumerate(("id", "fare", "tip")):
+        assert table[name].type == pyarrow.float64()
+        assert table[name].null_count == numpy.isnan(numbers[:, index]).sum()
+        found = table[name].to_numpy(zero_copy_only=False)
+        numpy.testing.assert_allclose(found, expected[:, index], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("format_", "delimiter", "encode", "compression"),
+    [
+        (Format.CSV, ",", delimited, Compression.NONE),
+        (Format.CSV, "\t", lambda rows: delimited(rows, "\t", "NA"), Compression.NONE),
+        (Format.CSV, ";", lambda rows: delimited(rows, ";", "null"), Compression.GZIP),
+        (Format.CSV, "|", lambda rows: delimited(rows, "|", "NaN"), Compression.ZSTD),
+        (Format.JSON_LINES, None, json_lines, Compression.NONE),
+        (Format.JSON_LINES, None, json_lines, Compression.GZIP),
+        (Format.PARQUET, None, parquet, Compression.NONE),
+    ],
+    ids=["csv", "tsv", "semicolon gzip", "pipe zstd", "json lines", "json lines gzip", "parquet"],
+)
+def test_every_format_gives_scikit_learns_z_scores(
+    cloud, trips, format_, delimiter, encode, compression
+):
+    rows, numbers = trips
+    pack = {Compression.GZIP: gzip.compress, Compression.ZSTD: zstandard.compress}.get(compression)
+    data = encode(rows)
+    cloud.put("input/trips", pack(data) if pack else data, compression)
+    assert cloud.normalize(cloud.manifest(format_, COLUMNS, delimiter=delimiter)) == 0
+    assert_equals_scikit_learn(cloud.table(), rows, numbers)
+    assert cloud.marker().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("format_", "encode"), [(Format.PARQUET, parquet), (Format.CSV, delimited)]
+)
+def test_files_of_a_folder_are_one_dataset_in_the_manifests_order(cloud, trips, format_, encode):
+    rows, numbers = trips
+    for name, part in (("b", rows[:130]), ("a", rows[130:131]), ("c", rows[131:])):
+        cloud.put(f"datasets/trips/{name}", encode(part))
+    assert cloud.normalize(cloud.manifest(format_, COLUMNS)) == 0
+    assert_equals_scikit_learn(cloud.table(), rows, numbers)
+
+
+def test_marker_and_metrics_tell_what_was_done(cloud):
+    source = cloud.put("input/f.csv", b"x,k\n1,a\n,b\ninf,c\nnan,d\n3,e\n1e400,f\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"x": "double", "k": "string"})) == 0
+    marker, metrics = cloud.marker(), cloud.metrics()
+    assert (marker.job_id, marker.stage, marker.attempt) == ("job", "normalize", 1)
+    assert marker.outcome is Outcome.SUCCEEDED
+    assert [(f.name, f.rows) for f in marker.files] == [
+        ("normalized/part-00000.parquet", 6),
+        ("metrics.json", None),
+    ]
+    for file in marker.files:
+        data = cloud.output(file.name)
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file.size_bytes, file.sha256)
+    column = metrics.columns["x"]
+    assert (column.count, column.nulls, column.non_finite) == (2, 2, 2)
+    assert (column.mean, column.std, column.minimum, column.maximum) == (2.0, 1.0, 1.0, 3.0)
+    assert (metrics.records, metrics.input_bytes) == (6, source.size_bytes)
+    assert (metrics.device, metrics.device_reason) == ("cpu", "gpu-enabled=false")
+    assert cloud.table()["x"].to_pylist() == [-1.0, None, None, None, 1.0, None]
+
+
+def test_an_all_null_column_has_no_statistics_and_a_constant_one_becomes_0(cloud):
+    cloud.put("input/f.csv", b"a,b,c\n,5,1\nNA,5,2\n,,3\n")
+    columns = {"a": "double", "b": "int64", "c": "int64"}
+    assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
+    metrics = cloud.metrics().columns
+    assert (metrics["a"].count, metrics["a"].mean, metrics["a"].std) == (0, None, None)
+    assert (metrics["b"].std, metrics["b"].nulls) == (0.0, 1)
+    assert cloud.table()["a"].to_pylist() == [None] * 3
+    assert cloud.table()["b"].to_pylist() == [0.0, 0.0, None]
+
+
+def test_float32_on_request(cloud):
+    cloud.put("input/f.csv", b"a,b\n1,x\n2,y\n")
+    manifest = cloud.manifest(
+        Format.CSV, {"a": "int64", "b": "string"}, options=Options(dtype="float32")
+    )
+    assert cloud.normalize(manifest) == 0
+    assert cloud.table()["a"].type == pyarrow.float32()
+    assert cloud.table()["a"].to_pylist() == [-1.0, 1.0]
+
+
+def test_a_column_beyond_the_range_of_squares_passes_through_with_a_warning(cloud):
+    cloud.put("input/f.csv", b"a,b\n1e300,1\n-1e300,3\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "double", "b": "int64"})) == 0
+    assert cloud.table()["a"].to_pylist() == [1e300, -1e300]
+    assert cloud.table()["b"].to_pylist() == [-1.0, 1.0]
+    assert list(cloud.metrics().columns) == ["b"]
+    assert "'a' is not normalized" in cloud.marker().warnings[0]
+
+
+def test_the_version_of_the_manifest_is_read_after_the_key_was_overwritten(cloud):
+    cloud.put("input/f.csv", b"a\n1\n3\n")
+    manifest = cloud.manifest(Format.CSV, {"a": "int64"})
+    cloud.put("input/f.csv", b"a\n100\n300\n500\n")
+    assert cloud.normalize(manifest) == 0
+    assert cloud.metrics().columns["a"].mean == 2.0
+
+
+def test_a_deleted_version_is_rejected_as_gone(cloud):
+    source = cloud.put("input/f.csv", b"a\n1\n3\n")
+    cloud.s3.delete_object(Bucket="ingest", Key=source.key, VersionId=source.version_id)
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"})) == 65
+    marker = cloud.marker()
+    assert (marker.outcome, marker.error.code) == (Outcome.REJECTED, "gone")
+    assert marker.error.where == source.key
+    assert cloud.names() == ["_fence", "_marker.json"]
+
+
+def test_without_a_version_another_object_under_the_key_is_not_taken_for_the_dataset(cloud):
+    source = cloud.put("input/f.csv", b"a\n1\n3\n4\n")
+    manifest = cloud.manifest(
+        Format.CSV,
+        {"a": "int64"},
+        files=(SourceObject(source.key, None, source.size_bytes - 2),),
+    )
+    assert cloud.normalize(manifest) == 65
+    assert cloud.marker().error.code == "changed"
+
+
+def test_a_second_batch_job_leaves_the_attempt_alone(cloud):
+    cloud.put("input/f.csv", b"a\n1\n3\n")
+    cloud.s3.put_object(
+        Bucket="results", Key="results/job/attempts/normalize-1/_fence", Body=b"batch-0"
+    )
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"}), "batch-1") == 0
+    assert cloud.names() == ["_fence"]
+
+
+def test_the_same_batch_job_goes_on_after_the_loss_of_its_host(cloud):
+    cloud.put("input/f.csv", b"a\n1\n3\n")
+    cloud.s3.put_object(
+        Bucket="results", Key="results/job/attempts/normalize-1/_fence", Body=b"batch-1"
+    )
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"}), "batch-1") == 0
+    assert cloud.marker().outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"a\n1\n3\n", 0), (b"a\n1\nx\n", 65)])
+def test_an_attempt_that_has_ended_is_not_done_again(cloud, data, code):
+    cloud.put("input/f.csv", data)
+    manifest = cloud.manifest(Format.CSV, {"a": "int64"})
+    assert cloud.normalize(manifest) == code
+    marker = cloud.output("_marker.json")
+    assert cloud.normalize(manifest) == code
+    assert cloud.output("_marker.json") == marker
+
+
+def test_a_failure_of_ours_leaves_no_marker(cloud, monkeypatch):
+    cloud.put("input/f.csv", b"a\n1\n3\n")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gpu_jobs.parts.pyarrow.parquet.ParquetWriter", full)
+    with pytest.raises(OSError, match="No space"):
+        cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"}))
+    assert cloud.names() == ["_fence"]
+
+
+def test_most_rows_bad_is_rejected_with_the_first_line_and_the_rows_kept(cloud):
+    cloud.put("input/f.csv", b"a,b\n1,2\n3\n4\n5,6,7\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "int64"})) == 65
+    marker = cloud.marker()
+    assert (marker.error.code, marker.error.where) == ("bad_rows", "line 3 of input/f.csv")
+    assert "3 of 4 rows" in marker.error.message
+    rows = [json.loads(line) for line in cloud.output("quarantine/rows.jsonl").splitlines()]
+    assert [(row["line"], row["text"]) for row in rows] == [(3, "3"), (4, "4"), (5, "5,6,7")]
+
+
+def test_a_few_bad_rows_are_kept_aside_with_a_warning(cloud):
+    cloud.put("input/f.csv", b"a,b\n1,2\n3\n3,4\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "int64"})) == 0
+    assert cloud.metrics().quarantined == 1
+    assert cloud.marker().warnings == (
+        "1 bad rows are kept aside in quarantine/rows.jsonl; "
+        "the first, line 3 of input/f.csv: expected 2 fields, found 1.",
+    )
+    assert "quarantine/rows.jsonl" in [file.name for file in cloud.marker().files]
+
+
+def test_text_in_the_only_number_column_is_rejected(cloud):
+    cloud.put("input/f.csv", b"a,b\n1,x\ntwo,y\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "string"})) == 65
+    marker = cloud.marker()
+    assert marker.error.code == "no_numeric_columns"
+    assert marker.warnings == (
+        "Column 'a' is read as text, and not normalized: 'two' stands in line 3 of input/f.csv.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "outcome"),
+    [(b"a\n1\n3\n", 0, Outcome.SUCCEEDED), (b"a\n1\nx\n", 65, Outcome.REJECTED)],
+)
+def test_the_containers_command_runs_with_the_environment_alone(
+    served_cloud, tmp_path, data, code, outcome
+):
+    cloud, environment = served_cloud
+    cloud.put("input/f.csv", data)
+    spec = cloud.put_spec(cloud.manifest(Format.CSV, {"a": "int64"}))
+    done = subprocess.run(
+        [sys.executable, "-m", "gpu_jobs.normalize", spec],
+        env={**environment, "AWS_BATCH_JOB_ID": "batch-1", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "job normalize-1 read 2 rows in all" in done.stdout
+    assert cloud.marker().outcome is outcome
+    assert list(tmp_path.iterdir()) == []
