@@ -65,7 +65,8 @@ def _analyze(spec: AnalyzeSpec, region: str, memory_mb: int, files: AttemptFiles
     """Leave the report in the attempt and where people look for it, then the marker."""
     started_at, started = now(), time.monotonic()
     s3 = client("s3")
-    results = read_results(spec, s3)
+    options = read_document(Manifest, spec.manifest, s3).options
+    results = read_results(spec, options.dtype, s3)
     normalize = _read(NormalizeSpec, spec.normalize_output, SPEC_NAME, s3)
     usage = Usage(
         region=region,
@@ -79,12 +80,14 @@ def _analyze(spec: AnalyzeSpec, region: str, memory_mb: int, files: AttemptFiles
     report = build_report(results, usage)
     write_document(report, _place(spec.output, REPORT_NAME), s3)
     write_document(report, str(files.layout(spec.job_id).report), s3)
+    if not options.store_results:
+        _drop_normalized(spec, s3)
     marker = _marker(spec, report, started_at)
     write_document(marker, _place(spec.output, MARKER_NAME), s3)
     return marker
 
 
-def read_results(spec: AnalyzeSpec, s3: S3Client) -> StageResults:
+def read_results(spec: AnalyzeSpec, dtype: str, s3: S3Client) -> StageResults:
     """What the winning attempts left. Raises what the client raises, and DocumentError."""
     normalized = _read(Marker, spec.normalize_output, MARKER_NAME, s3)
     summarised = _read(Marker, spec.spark_output, MARKER_NAME, s3)
@@ -96,13 +99,21 @@ def read_results(spec: AnalyzeSpec, s3: S3Client) -> StageResults:
     }
     return StageResults(
         job_id=spec.job_id,
-        dtype=read_document(Manifest, spec.manifest, s3).options.dtype,
+        dtype=dtype,
         metrics=_read(NormalizeMetrics, spec.normalize_output, METRICS_NAME, s3),
         timings=_read(SparkTimings, spec.spark_output, TIMINGS_NAME, s3),
         dataframe=summaries.get("dataframe"),
         rdd=summaries.get("rdd"),
         warnings=normalized.warnings + summarised.warnings,
     )
+
+
+def _drop_normalized(spec: AnalyzeSpec, s3: Any) -> None:
+    """Delete the normalized data, which the uploader did not ask to keep."""
+    for file in _read(Marker, spec.normalize_output, MARKER_NAME, s3).files:
+        if file.rows is not None:
+            part = S3Uri.parse(spec.normalize_output).join(file.name)
+            s3.delete_object(Bucket=part.bucket, Key=part.key)
 
 
 def billed_resources(spec: AnalyzeSpec, emr: Any) -> BilledResources | None:

@@ -59,7 +59,6 @@ class CoordinateSettings:
 class AnalyzeSettings:
     """The analyze function. AWS_REGION, which Lambda sets, chooses the prices."""
 
-    jobs_table: str
     results_bucket: str
     work_queue_url: str
     aws_region: str

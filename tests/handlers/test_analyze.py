@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import boto3
@@ -36,7 +37,10 @@ def summary(pipeline):
 
 
 def marker(stage, names, warnings=()):
-    files = tuple(OutputFile(name, 1, "0" * 64) for name in names)
+    files = tuple(
+        OutputFile(name, 1, "0" * 64, rows=4 if name.endswith(".parquet") else None)
+        for name in names
+    )
     return Marker(
         "fares",
         stage,
@@ -69,7 +73,7 @@ def cloud(aws, monkeypatch):
         "memoryGBHour": 2.0,
         "storageGBHour": 0.0,
     }
-    settings = {"JOBS_TABLE": "jobs", "RESULTS_BUCKET": BUCKET, "WORK_QUEUE_URL": queue}
+    settings = {"RESULTS_BUCKET": BUCKET, "WORK_QUEUE_URL": queue}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     yield SimpleNamespace(s3=s3, sqs=sqs, queue=queue, run=run)
@@ -236,3 +240,17 @@ def test_without_a_marker_of_the_spark_stage_nothing_is_reported(cloud, spec):
     assert messages(cloud) == []
     with pytest.raises(cloud.s3.exceptions.NoSuchKey):
         read(cloud, LAYOUT.report)
+
+
+def test_normalized_data_that_were_not_to_be_kept_are_dropped_and_the_report_stays(cloud, spec):
+    manifest = from_json(Manifest, read(cloud, LAYOUT.manifest))
+    unkept = replace(manifest, options=replace(manifest.options, store_results=False))
+    write_document(unkept, str(LAYOUT.manifest), cloud.s3)
+    part = LAYOUT.attempt("normalize", 1).join("normalized/part-0.parquet")
+    cloud.s3.put_object(Bucket=part.bucket, Key=part.key, Body=b"rows")
+
+    analyze(spec)
+
+    with pytest.raises(cloud.s3.exceptions.NoSuchKey):
+        read(cloud, part)
+    assert from_json(Report, read(cloud, LAYOUT.report)).records_processed == 4
