@@ -32,25 +32,17 @@ def build_app(context: dict[str, object] | None = None) -> cdk.App:
 
     storage = StorageStack(app, "Bigdata-Storage")
     given = app.node.try_get_context("compute_targets")
-    compute = (
-        ComputeTargets.from_context(given)
-        if given
-        else ComputeStack(
-            app,
-            "Bigdata-Compute",
-            ingest_bucket=storage.ingest_bucket,
-            results_bucket=storage.results_bucket,
-            gpu_image=app.node.try_get_context("gpu_image"),
-        ).targets
-    )
+    compute = None if given else _compute_stack(app, storage)
     pipeline = PipelineStack(
         app,
         "Bigdata-Pipeline",
         artifacts=artifacts,
         storage=storage,
-        compute=compute,
+        compute=compute.targets if compute else ComputeTargets.from_context(given),
         quiet_period_seconds=int(app.node.get_context("quiet_period_seconds")),
     )
+    if compute:
+        pipeline.add_stack_dependency(compute)
     api = ApiStack(
         app,
         "Bigdata-Api",
@@ -60,6 +52,16 @@ def build_app(context: dict[str, object] | None = None) -> cdk.App:
     )
     ObservabilityStack(app, "Bigdata-Observability", pipeline=pipeline, api=api)
     return app
+
+
+def _compute_stack(app: cdk.App, storage: StorageStack) -> ComputeStack:
+    return ComputeStack(
+        app,
+        "Bigdata-Compute",
+        ingest_bucket=storage.ingest_bucket_name,
+        results_bucket=storage.results_bucket_name,
+        gpu_image=app.node.try_get_context("gpu_image"),
+    )
 
 
 if __name__ == "__main__":

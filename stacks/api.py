@@ -58,8 +58,7 @@ class ApiStack(cdk.Stack):
             default_authorizer=authorizers.HttpIamAuthorizer() if auth == "iam" else None,
         )
         self._stage()
-        url = f"{self.http_api.api_endpoint}"
-        cdk.CfnOutput(self, "ApiUrl", value=url)
+        cdk.CfnOutput(self, "ApiUrl", value=self.http_api.api_endpoint)
         cdk.CfnOutput(self, "ApiId", value=self.http_api.api_id)
         cdk.CfnOutput(self, "ApiLogGroup", value=self.function.log_group.log_group_name)
 
@@ -71,17 +70,17 @@ class ApiStack(cdk.Stack):
             name="api",
             settings=ApiSettings(
                 jobs_table=storage.jobs_table.table_name,
-                ingest_bucket=storage.ingest_bucket.bucket_name,
-                results_bucket=storage.results_bucket.bucket_name,
+                ingest_bucket=storage.ingest_bucket_name,
+                results_bucket=storage.results_bucket_name,
             ),
             timeout=cdk.Duration.seconds(28),
             memory_mb=1024,
         )
-        table = storage.jobs_table
-        allow(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
-        allow_querying(function, table, *JOB_INDEXES)
-        allow_reading(function, storage.results_bucket, "results/*")
-        allow_writing(function, storage.ingest_bucket, f"{INPUT_PREFIX}*")
+        role, table = function.own_role, storage.jobs_table
+        allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
+        allow_querying(role, table, *JOB_INDEXES)
+        allow_reading(role, storage.results_bucket_name, "results/*")
+        allow_writing(role, storage.ingest_bucket_name, f"{INPUT_PREFIX}*")
         return function
 
     def _stage(self) -> None:

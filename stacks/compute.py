@@ -5,6 +5,8 @@ Nothing here costs while nothing runs: no NAT gateway, every environment scales 
 
 from __future__ import annotations
 
+from typing import cast
+
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
@@ -13,22 +15,27 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_emrserverless as emr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from pipeline.compute_names import NORMALIZE_COMMAND
 from stacks.artifacts import ROOT
 from stacks.compute_targets import ComputeTargets
-from stacks.permissions import allow_reading, allow_writing
+from stacks.permissions import acknowledge, allow_reading, allow_writing
 
 GPU_NAME = "bigdata-normalize-gpu"
 CPU_NAME = "bigdata-normalize-cpu"
 GPU_INSTANCE_TYPES = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")
 GPU_MAX_VCPUS = 16
 CPU_MAX_VCPUS = 32
+SPARK_APPLICATION_EXPORT = "Bigdata-SparkApplicationId"
 SPARK_RELEASE = "emr-spark-8.0.0"
+# EMR Serverless grants a new account 16 vCPUs; one job takes ten, so others wait their turn.
+SPARK_MAX_VCPUS = 16
+SPARK_CONCURRENT_RUNS = 1
 DISK = cdk.Size.gibibytes(100)
 NORMALIZE_TIMEOUT = cdk.Duration.hours(2)
+
+_HOST_POLICY = "service-role/AmazonEC2ContainerServiceforEC2Role"
 
 # What gpu_jobs/Dockerfile copies; all else stays out of the build context.
 IMAGE_CONTEXT = ("contracts", "gpu_jobs", "requirements.txt")
@@ -42,8 +49,8 @@ class ComputeStack(cdk.Stack):
         scope: Construct,
         construct_id: str,
         *,
-        ingest_bucket: s3.IBucket,
-        results_bucket: s3.IBucket,
+        ingest_bucket: str,
+        results_bucket: str,
         gpu_image: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -55,6 +62,7 @@ class ComputeStack(cdk.Stack):
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         self._job_role = self._normalize_role(ingest_bucket, results_bucket)
+        self._execution_role = self._container_execution_role()
         vpc = self._vpc()
         security_group = ec2.SecurityGroup(
             self,
@@ -74,7 +82,13 @@ class ComputeStack(cdk.Stack):
             gpu_job_definition=self._batch_arn("job-definition", GPU_NAME),
             cpu_job_queue=self._batch_arn("job-queue", CPU_NAME),
             cpu_job_definition=self._batch_arn("job-definition", CPU_NAME),
-            spark_application_id=application.attr_application_id,
+            spark_application_id=cdk.Fn.import_value(SPARK_APPLICATION_EXPORT),
+        )
+        cdk.CfnOutput(
+            self,
+            "SparkApplicationId",
+            value=application.attr_application_id,
+            export_name=SPARK_APPLICATION_EXPORT,
         )
         cdk.CfnOutput(self, "NormalizeLogGroup", value=self._log_group.log_group_name)
 
@@ -96,7 +110,7 @@ class ComputeStack(cdk.Stack):
         )
         return ecs.ContainerImage.from_docker_image_asset(asset)
 
-    def _normalize_role(self, ingest: s3.IBucket, results: s3.IBucket) -> iam.Role:
+    def _normalize_role(self, ingest: str, results: str) -> iam.Role:
         role = iam.Role(
             self, "NormalizeRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         )
@@ -105,8 +119,20 @@ class ComputeStack(cdk.Stack):
         allow_writing(role, results, "results/*/attempts/normalize-*")
         return role
 
+    def _container_execution_role(self) -> iam.Role:
+        """What pulls the image and writes the log; CDK adds both permissions."""
+        role = iam.Role(
+            self, "ContainerRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "ecr:GetAuthorizationToken works on no narrower resource",
+        )
+        return role
+
     def _vpc(self) -> ec2.Vpc:
-        return ec2.Vpc(
+        vpc = ec2.Vpc(
             self,
             "Network",
             max_azs=3,
@@ -118,6 +144,14 @@ class ComputeStack(cdk.Stack):
                 "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)
             },
         )
+        flow_logs = logs.LogGroup(
+            self,
+            "NetworkLogs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        vpc.add_flow_log("Flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
+        return vpc
 
     def _gpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> None:
         """Spot first; on demand when there is no spot capacity."""
@@ -137,6 +171,17 @@ class ComputeStack(cdk.Stack):
                 )
             ],
         )
+        instance_role = iam.Role(
+            self,
+            "GpuHostRole",
+            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_HOST_POLICY)],
+        )
+        acknowledge(
+            instance_role,
+            f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_HOST_POLICY}]",
+            "What the ECS agent on a Batch host needs, kept up to date by AWS",
+        )
         environments = [
             batch.ManagedEc2EcsComputeEnvironment(
                 self,
@@ -145,6 +190,7 @@ class ComputeStack(cdk.Stack):
                 vpc=vpc,
                 vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
                 security_groups=[security_group],
+                instance_role=instance_role,
                 launch_template=launch_template,
                 images=[
                     batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023_NVIDIA)
@@ -158,6 +204,11 @@ class ComputeStack(cdk.Stack):
         ]
         queue = batch.JobQueue(self, "GpuQueue", job_queue_name=GPU_NAME)
         for order, environment in enumerate(environments, start=1):
+            # CDK names no version, which means the first one for ever.
+            resource = cast(batch.CfnComputeEnvironment, environment.node.default_child)
+            resource.add_property_override(
+                "ComputeResources.LaunchTemplate.Version", launch_template.latest_version_number
+            )
             queue.add_compute_environment(environment, order)
 
     def _cpu_queue(self, vpc: ec2.Vpc, security_group: ec2.SecurityGroup) -> None:
@@ -189,6 +240,7 @@ class ComputeStack(cdk.Stack):
                 gpu=1,
                 memory=cdk.Size.gibibytes(14),
                 job_role=self._job_role,
+                execution_role=self._execution_role,
                 logging=self._logging("gpu"),
             ),
         )
@@ -207,6 +259,7 @@ class ComputeStack(cdk.Stack):
                 ephemeral_storage_size=DISK,
                 assign_public_ip=True,
                 job_role=self._job_role,
+                execution_role=self._execution_role,
                 logging=self._logging("cpu"),
             ),
         )
@@ -247,6 +300,9 @@ class ComputeStack(cdk.Stack):
                 enabled=True, idle_timeout_minutes=5
             ),
             maximum_capacity=emr.CfnApplication.MaximumAllowedResourcesProperty(
-                cpu="32 vCPU", memory="128 GB", disk="400 GB"
+                cpu=f"{SPARK_MAX_VCPUS} vCPU", memory="64 GB", disk="200 GB"
+            ),
+            scheduler_configuration=emr.CfnApplication.SchedulerConfigurationProperty(
+                max_concurrent_runs=SPARK_CONCURRENT_RUNS, queue_timeout_minutes=720
             ),
         )

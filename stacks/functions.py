@@ -10,10 +10,14 @@ from constructs import Construct
 
 from pipeline.settings import to_environment
 from stacks.artifacts import Artifacts
+from stacks.permissions import acknowledge
 
 
 class PipelineFunction(lambda_.Function):
-    """Runs `handlers.<name>.handler`. `settings` are pipeline.settings' dataclass for it."""
+    """Runs `handlers.<name>.handler`. `settings` are pipeline.settings' dataclass for it.
+
+    `own_role` is its role and no other's; what it may do is added by whoever wires it.
+    """
 
     def __init__(
         self,
@@ -60,4 +64,10 @@ class PipelineFunction(lambda_.Function):
             memory_size=memory_mb,
             layers=list(layers),
             on_failure=failures,
+        )
+        self.own_role = role
+        acknowledge(
+            self,
+            "AwsSolutions-L1",
+            "The version in cdk.json is one that Lambda and EMR Serverless both offer",
         )

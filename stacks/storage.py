@@ -5,8 +5,13 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.permissions import acknowledge
+
 JOB_INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source_key"}
 """The partition key of each index; all are sorted by `created_at`."""
+
+LOGS_PREFIX = "logs/"
+"""Where, in the results bucket, logs lie that expire."""
 
 
 class StorageStack(cdk.Stack):
@@ -19,17 +24,17 @@ class StorageStack(cdk.Stack):
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         self.ingest_bucket_name = f"bigdata-ingest-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
-        self.ingest_bucket = self._bucket("Ingest", self.ingest_bucket_name)
-        self.results_bucket = self._bucket(
-            "Results", f"bigdata-results-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
-        )
+        self.results_bucket_name = f"bigdata-results-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
+        self._bucket("Ingest", self.ingest_bucket_name)
+        results = self._bucket("Results", self.results_bucket_name)
+        results.add_lifecycle_rule(prefix=LOGS_PREFIX, expiration=cdk.Duration.days(30))
         self.jobs_table = self._jobs_table()
-        cdk.CfnOutput(self, "IngestBucket", value=self.ingest_bucket.bucket_name)
-        cdk.CfnOutput(self, "ResultsBucket", value=self.results_bucket.bucket_name)
+        cdk.CfnOutput(self, "IngestBucket", value=self.ingest_bucket_name)
+        cdk.CfnOutput(self, "ResultsBucket", value=self.results_bucket_name)
         cdk.CfnOutput(self, "JobsTable", value=self.jobs_table.table_name)
 
     def _bucket(self, construct_id: str, name: str) -> s3.Bucket:
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             construct_id,
             bucket_name=name,
@@ -47,6 +52,12 @@ class StorageStack(cdk.Stack):
                 )
             ],
         )
+        acknowledge(
+            bucket,
+            "AwsSolutions-S1",
+            "The job records say who wrote what; access logs would outnumber the data itself",
+        )
+        return bucket
 
     def _jobs_table(self) -> dynamodb.Table:
         table = dynamodb.Table(
