@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from contracts.manifest import Column
 from pipeline.dataset.column_types import infer, is_text, looks_numeric
@@ -43,9 +44,10 @@ def describe(text: Text) -> tuple[str, Table]:
         raise rejected("empty", "The file holds nothing but blank lines.")
     _check_width(text.text)
     delimiter = sniff_delimiter(text)
-    header, *rows = read_rows(text, delimiter) or [Row(1, [])]
-    if not rows:
-        raise _without_rows(header, text)
+    sampled = list(islice(read_rows(text, delimiter), 1 + SAMPLE_ROWS))
+    if len(sampled) < 2:
+        raise _without_rows(text)
+    header, *rows = sampled
     where = f"line {header.line}"
     check_names(header.cells, where)
     _check_header(header.cells, where)
@@ -57,46 +59,56 @@ def sniff_delimiter(text: Text) -> str:
     """The delimiter that splits the first rows into equally many fields, more rather than few."""
 
     def score(delimiter: str) -> tuple[bool, int]:
-        try:
-            header, *rows = read_rows(text, delimiter, _SNIFFED_ROWS)
-        except (InputRejected, ValueError):
-            return False, 0
+        sampled: list[Row] = []
+        # The rows before an open quote tell the delimiter, with which it is then reported.
+        with suppress(InputRejected):
+            sampled.extend(islice(read_rows(text, delimiter), _SNIFFED_ROWS))
+        if not sampled:
+            return False, 1
+        header, *rows = sampled
         fitting = sum(_fits(row, header) for row in rows)
         return len(header.cells) > 1 and 2 * fitting >= len(rows), len(header.cells)
 
     return max(DELIMITERS, key=score)
 
 
-def read_rows(text: Text, delimiter: str, limit: int = SAMPLE_ROWS + 1) -> list[Row]:
-    """The first whole rows, blank lines left out. Raises InputRejected for an open quote."""
+def read_rows(text: Text, delimiter: str) -> Iterator[Row]:
+    """The whole rows of the text, the header first, blank lines left out.
+
+    Raises InputRejected for a quote that is never closed and for a field that is too large.
+    """
     csv.field_size_limit(MAX_FIELD)
     lines = chain(io.StringIO(text.text, newline=""), [_END])
     reader = csv.reader(lines, delimiter=delimiter)
-    rows: list[Row] = []
+    pending: list[Row] = []
     line = 1
     try:
         for cells in reader:
-            if cells == [_END]:
-                return rows if text.complete else rows[:-1]
-            if cells and cells[-1].endswith(_END):
-                if text.complete:
-                    raise _unterminated_quote(line)
-                return rows
-            if cells:
-                rows.append(Row(line, cells))
-            if len(rows) == limit:
-                return rows
+            between_rows = cells == [_END]
+            if between_rows and not text.complete:
+                return  # the pending row may have been cut off
+            yield from pending
+            in_quotes = not between_rows and "".join(cells[-1:]).endswith(_END)
+            if in_quotes and text.complete:
+                raise _unterminated_quote(line)
+            if between_rows or in_quotes:
+                return
+            pending = [Row(line, cells)] if cells else []
             line = reader.line_num + 1
     except csv.Error as error:
+        yield from pending
         if reader.line_num > line:
             raise _unterminated_quote(line) from error
-        raise rejected(
-            "field_too_large",
-            f"A field is longer than {MAX_FIELD / MiB:.0f} MiB. Leave such columns out, or check "
-            "the delimiter and the quotes.",
-            f"line {line}",
-        ) from error
-    return rows
+        raise _field_too_large(line) from error
+
+
+def _field_too_large(line: int) -> InputRejected:
+    return rejected(
+        "field_too_large",
+        f"A field is longer than {MAX_FIELD // MiB} MiB. Leave such columns out, or check the "
+        "delimiter and the quotes.",
+        f"line {line}",
+    )
 
 
 def _unterminated_quote(line: int) -> InputRejected:
@@ -117,18 +129,15 @@ def _check_width(text: str) -> None:
         raise too_many_columns(f"more than {count:,}", "line 1")
 
 
-def _without_rows(header: Row, text: Text) -> InputRejected:
+def _without_rows(text: Text) -> InputRejected:
     if text.complete:
         return rejected(
-            "no_rows",
-            "There is a header, but no row below it. Upload a file with data.",
-            f"line {header.line}",
+            "no_rows", "There is a header, but no row below it. Upload a file with data."
         )
     return rejected(
         "row_too_large",
         f"No whole row fits into the first {SAMPLE_BYTES // MiB} MiB. Check the line ends and "
         "the quotes.",
-        f"line {header.line}",
     )
 
 

@@ -23,34 +23,40 @@ _MAX_DICTIONARY = 1024
 def describe(file: File, size: int) -> Table:
     """The table that the footer of a file of `size` bytes tells of. Raises InputRejected."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    _check_footer(file, size)
+    footer = _read_footer(file, size)
     try:
-        footer = pq.ParquetFile(file)
-        schema = footer.schema_arrow
+        rows, table = _parse(footer)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise rejected(
             "corrupt_parquet",
             f"The Parquet footer is damaged ({error}). Write the file and upload it again.",
             "footer",
         ) from error
-    if not footer.metadata.num_rows:
+    if not rows:
         raise rejected("no_rows", "The Parquet file has no rows. Upload a file with data.")
-    check_names(schema.names, "schema")
-    columns = tuple(Column(field.name, str(field.type)) for field in schema)
-    return Table(columns, _categories(footer.metadata, columns))
+    check_names([column.name for column in table.columns], "schema")
+    return table
 
 
-def _check_footer(file: File, size: int) -> None:
-    if size < _TAIL_BYTES + len(PARQUET_MAGIC):
+def _parse(footer: bytes) -> tuple[int, Table]:
+    """The number of rows and the table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parsed = pq.ParquetFile(pa.BufferReader(PARQUET_MAGIC + footer))
+    columns = tuple(Column(field.name, str(field.type)) for field in parsed.schema_arrow)
+    return parsed.metadata.num_rows, Table(columns, _categories(parsed.metadata, columns))
+
+
+def _read_footer(file: File, size: int) -> bytes:
+    """The file's end from the footer on. Raises InputRejected when it cannot be all there."""
+    if size < len(PARQUET_MAGIC) + _TAIL_BYTES:
         raise _truncated()
     file.seek(-_TAIL_BYTES, os.SEEK_END)
     tail = file.read(_TAIL_BYTES)
-    if tail[4:] != PARQUET_MAGIC:
-        raise _truncated()
     length = int.from_bytes(tail[:4], "little")
-    if length > size - _TAIL_BYTES - len(PARQUET_MAGIC):
+    if tail[4:] != PARQUET_MAGIC or length > size - len(PARQUET_MAGIC) - _TAIL_BYTES:
         raise _truncated()
     if length > _MAX_FOOTER:
         raise rejected(
@@ -59,6 +65,8 @@ def _check_footer(file: File, size: int) -> None:
             "read. Write fewer columns, or larger row groups.",
             "footer",
         )
+    file.seek(-_TAIL_BYTES - length, os.SEEK_END)
+    return file.read(length) + tail
 
 
 def _truncated() -> InputRejected:
@@ -70,24 +78,33 @@ def _truncated() -> InputRejected:
 
 
 def _categories(metadata: Any, columns: tuple[Column, ...]) -> tuple[str, ...]:
-    """The text columns whose dictionary is small in each row group: their values repeat.
-
-    The dictionary page lies between its own offset and that of the first data page.
-    """
+    """The text columns whose dictionaries are small, in the order of the columns."""
     texts = {column.name for column in columns if is_text(column.type)}
-    leaves = [i for i in range(metadata.num_columns) if metadata.schema.column(i).path in texts]
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    paths = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
     return tuple(
-        metadata.schema.column(i).path
-        for i in leaves
-        if all(_repeats(group.column(i)) for group in groups if group.num_rows)
+        path
+        for leaf, path in enumerate(paths)
+        if path in texts and _repeats([group.column(leaf) for group in groups if group.num_rows])
     )
 
 
-def _repeats(chunk: Any) -> bool:
-    if not chunk.has_dictionary_page:
+def _repeats(chunks: list[Any]) -> bool:
+    """Whether a column has few different values: a dictionary of some bytes for many rows.
+
+    The dictionary page lies between its own offset and that of the first data page.
+    """
+    if not all(chunk.has_dictionary_page for chunk in chunks):
         return False
-    size = chunk.data_page_offset - chunk.dictionary_page_offset
-    statistics = chunk.statistics
-    constant = statistics and statistics.has_min_max and statistics.min == statistics.max
-    return 0 < size <= min(_MAX_DICTIONARY, chunk.num_values) and not constant
+    sizes = [chunk.data_page_offset - chunk.dictionary_page_offset for chunk in chunks]
+    rows = sum(chunk.num_values for chunk in chunks)
+    return max(sizes) <= _MAX_DICTIONARY and sum(sizes) <= rows and not _is_constant(chunks)
+
+
+def _is_constant(chunks: list[Any]) -> bool:
+    extremes = set()
+    for statistics in (chunk.statistics for chunk in chunks):
+        if statistics is None or not statistics.has_min_max:
+            return False
+        extremes |= {statistics.min, statistics.max}
+    return len(extremes) == 1

@@ -1,0 +1,92 @@
+import gzip
+
+import pytest
+
+from contracts.manifest import Compression, Format, Options, SourceObject
+from contracts.problem import Problem
+from pipeline.dataset.assembly import MAX_WARNINGS, Finding, assemble
+from pipeline.errors import InputRejected
+
+CSV = b"city,fare\nBonn,1.5\nUlm,2\n"
+
+
+@pytest.fixture
+def folder(look):
+    """The manifest of a folder with these files, refused ones included."""
+
+    def folder(**contents):
+        findings = []
+        for name, data in contents.items():
+            file = SourceObject(f"datasets/taxi/{name}", "v1", len(data))
+            try:
+                findings.append(Finding(file, look(data, file.key)))
+            except InputRejected as error:
+                findings.append(Finding(file, error.problem))
+        return assemble("job", "ingest", findings, Options())
+
+    return folder
+
+
+@pytest.fixture
+def problem_of(folder):
+    def problem_of(**contents):
+        with pytest.raises(InputRejected) as caught:
+            folder(**contents)
+        return caught.value.problem
+
+    return problem_of
+
+
+def test_the_manifest_says_all_that_a_reader_needs(manifest):
+    found = manifest(gzip.compress(CSV.replace(b",", b";")), "input/a.csv.gz", dtype="float32")
+    assert found.warnings == ()
+    assert found.manifest.files[0].compression is Compression.GZIP
+    assert found.manifest.files[0].version_id == "v1"
+    assert found.manifest.format is Format.CSV
+    assert found.manifest.delimiter == ";"
+    assert found.manifest.normalize == ("fare",)
+    assert found.manifest.options.dtype == "float32"
+
+
+def test_files_may_be_compressed_each_in_its_way(folder):
+    found = folder(a=CSV, b=gzip.compress(CSV)).manifest
+    assert [file.compression for file in found.files] == [Compression.NONE, Compression.GZIP]
+
+
+def test_files_without_rows_are_left_out_with_a_warning(folder):
+    found = folder(a=b"", b=CSV, c=b"city,fare\n")
+    assert [file.key for file in found.manifest.files] == ["datasets/taxi/b"]
+    assert found.warnings == ("Files without rows are left out: 'a', 'c'.",)
+
+
+def test_a_folder_without_any_row_is_refused(problem_of):
+    assert problem_of(a=b"", b=b"city,fare\n").code == "no_rows"
+    assert problem_of(a=b"").code == "empty"
+
+
+def test_a_bad_file_is_named(problem_of):
+    problem = problem_of(a=CSV, b=CSV + b"K\xf6ln,1\n")
+    assert (problem.code, problem.where) == ("encoding", "b, line 4, byte 26")
+
+
+def test_files_of_another_kind_are_refused_naming_both(problem_of):
+    problem = problem_of(a=CSV, b=b'{"city": "Rom", "fare": 1}\n')
+    assert (problem.code, problem.where) == ("columns_differ", "b")
+    assert "'a' is CSV delimited by ',', and 'b' is JSON Lines." in problem.message
+    assert problem_of(a=CSV, b=CSV.replace(b",", b"\t")).code == "columns_differ"
+
+
+def test_the_problem_of_a_single_file_keeps_its_place():
+    file = SourceObject("input/a.csv", "v1", 1)
+    with pytest.raises(InputRejected) as caught:
+        assemble("job", "ingest", [Finding(file, Problem("x", "y", "line 7"))], Options())
+    assert caught.value.problem.where == "line 7"
+
+
+def test_there_are_no_more_warnings_than_a_person_reads(manifest):
+    names = [f"c{i}" for i in range(100)]
+    rows = [["1"] * 100, ["2"] * 100, ["x"] * 100]
+    data = "\n".join(",".join(cells) for cells in [["n", *names], *(["1", *row] for row in rows)])
+    warnings = manifest(data.encode()).warnings
+    assert len(warnings) == MAX_WARNINGS + 1
+    assert warnings[-1] == "And 80 more warnings."

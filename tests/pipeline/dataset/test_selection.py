@@ -1,0 +1,95 @@
+import pytest
+
+from contracts.manifest import Column, Options
+from pipeline.dataset.selection import select
+from pipeline.dataset.table import Table
+from pipeline.errors import InputRejected
+
+TABLE = Table(
+    columns=(
+        Column("Vendor", "string"),
+        Column("fare", "double"),
+        Column("tip", "int64"),
+        Column("paid", "bool"),
+        Column("day", "date32[day]"),
+        Column("stops", "list<element: int64>"),
+        Column("city", "string"),
+    ),
+    categories=("city",),
+)
+
+
+def chosen(**options):
+    return select(TABLE, Options(**options))
+
+
+def problem_of(**options):
+    with pytest.raises(InputRejected) as caught:
+        chosen(**options)
+    return caught.value.problem
+
+
+def test_every_number_is_normalized_and_the_first_category_groups():
+    selection = chosen()
+    assert selection.normalize == ("fare", "tip")
+    assert selection.group_by == "city"
+
+
+def test_columns_names_them_and_exclude_takes_away():
+    assert chosen(columns=("tip", "fare")).normalize == ("tip", "fare")
+    assert chosen(exclude=("fare", "city")).normalize == ("tip",)
+    assert chosen(columns=("tip", "fare"), exclude=("tip",)).normalize == ("fare",)
+
+
+def test_the_grouping_column_is_not_normalized():
+    selection = chosen(group_by="tip")
+    assert selection.group_by == "tip"
+    assert selection.normalize == ("fare",)
+
+
+def test_without_categories_there_is_one_group():
+    assert select(Table(TABLE.columns), Options()).group_by is None
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"columns": ("Fare",)}, "metadata columns"),
+        ({"exclude": ("far",)}, "metadata exclude"),
+        ({"group_by": "vendor"}, "metadata group-by"),
+    ],
+)
+def test_a_name_that_is_no_column_is_refused_with_what_was_meant(options, where):
+    problem = problem_of(**options)
+    assert (problem.code, problem.where) == ("unknown_column", where)
+    assert "did you mean '" in problem.message
+    assert "'Vendor', 'fare', 'tip'" in problem.message
+
+
+@pytest.mark.parametrize("name", ["city", "paid", "day", "stops"])
+def test_what_is_no_number_cannot_be_normalized(name):
+    problem = problem_of(columns=("fare", name))
+    assert problem.code == "not_numeric"
+    assert "The numeric columns are 'fare', 'tip'." in problem.message
+
+
+def test_a_column_cannot_both_be_normalized_and_group():
+    assert problem_of(columns=("tip",), group_by="tip").code == "invalid_option"
+
+
+def test_a_nested_column_cannot_group():
+    assert problem_of(group_by="stops").code == "invalid_option"
+
+
+def test_without_any_number_left_there_is_nothing_to_do():
+    problem = problem_of(exclude=("fare", "tip"))
+    assert problem.code == "no_numeric_column"
+    assert "'paid bool'" in problem.message
+
+
+def test_a_message_lists_no_more_names_than_a_person_reads():
+    table = Table(tuple(Column(f"c{i}" + "x" * 1000, "double") for i in range(2000)))
+    with pytest.raises(InputRejected) as caught:
+        select(table, Options(columns=("y",)))
+    assert "and 1980 more" in caught.value.problem.message
+    assert len(caught.value.problem.message) < 3000
