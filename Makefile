@@ -1,0 +1,102 @@
+# Needs Python 3.11 to 3.13 and make. All the rest is installed below this folder, in .venv,
+# node_modules and build, at the versions that the lock files name.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# `make PYTHON=/path/to/python3.12` chooses; a command that exists need not work (pyenv's shims).
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+
+export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
+export UV_CACHE_DIR := $(CURDIR)/build/cache/uv
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/cache/jsii
+export CDK_DISABLE_CLI_TELEMETRY := true
+# Compiled modules are kept when they are first imported; compiling all of them costs more.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ready ## Start the local cloud and carry 336,776 real flights through it
+	@$(BIN)/bigdata demo
+
+.PHONY: up
+up: ready ## Start the local cloud
+	@$(BIN)/bigdata up
+
+.PHONY: down
+down: .venv/.product ## Stop the local cloud
+	@$(BIN)/bigdata down
+
+.PHONY: test
+test: ready .venv/.development ## Run all tests: unit, infrastructure, end to end
+	$(BIN)/python -m pytest -m "not e2e" -n 2
+	$(BIN)/python -m pytest -m e2e
+
+.PHONY: check
+check: .venv/.development ## Check format, style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: synth
+synth: tools ## Build what AWS will run and synthesize the stacks to cdk.out
+	$(BIN)/python -m stacks.artifacts aws
+	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --no-notices
+
+.PHONY: clean
+clean: ## Stop the local cloud and remove everything that was made here
+	-@test ! -x $(BIN)/bigdata || $(BIN)/bigdata down
+	rm -rf .venv .local build cdk.out node_modules out *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: lock
+lock: .venv/.uv ## Pin the newest versions that pyproject.toml allows
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --output-file requirements.txt pyproject.toml
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt pyproject.toml
+
+# Two downloads at a time.
+.PHONY: ready
+ready: .venv/.uv
+	@$(MAKE) --jobs=2 tools artifacts
+
+.PHONY: artifacts
+artifacts: .venv/.uv
+	@$(BIN)/python -m stacks.artifacts local
+
+# Java, Node.js and the CDK: looked for each time, for the machine may have lost or gained them.
+.PHONY: tools
+tools: .venv/.product
+	@$(BIN)/python -m local.toolchain install
+
+.venv/.uv:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found:" \
+		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "installing into .venv, which takes a minute or two the first time"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"uv==$$(sed -n 's/^uv==//p' requirements.txt)"
+	@touch $@
+
+.venv/.product: .venv/.uv requirements.txt pyproject.toml
+	@$(INSTALL) --requirements requirements.txt
+	@$(INSTALL) --no-deps --editable .
+	@touch $@
+
+.venv/.development: .venv/.product requirements-dev.txt
+	@$(INSTALL) --requirements requirements-dev.txt
+	@touch $@

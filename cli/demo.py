@@ -1,0 +1,99 @@
+"""`bigdata demo`: real data through the whole system, sent as a newcomer would send them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import click
+
+from cli.api import Api
+from cli.cloud import HOW_TO_USE, local_config, steps
+from cli.console import err, out
+from cli.errors import CliError
+from cli.flights import write_flights
+from cli.jobs import print_document
+from cli.results import fetch, plan_downloads
+from cli.target import Target, use_cloud
+from cli.watch import follow, raise_unless_completed, shown
+from local.cloud import current, down, up
+from local.config import Home
+
+FOLDER = Path("out") / "demo"
+
+
+@click.command()
+def demo() -> None:
+    """Carry 336,776 real flights through the local cloud.
+
+    The cloud stays up afterwards. It is taken down again when the demo started it and does not
+    succeed, or is stopped with Ctrl-C.
+    """
+    config = local_config()
+    job_id = f"flights-{secrets.token_hex(3)}"
+    with _taken_down_on_failure(config.home):
+        with steps() as step:
+            target = use_cloud(up(config, step))
+            step("unpacking the flights")
+            flights = _unpacked_flights()
+        _upload(flights, target, job_id)
+        api = Api(target.api_url)
+        err.print(f"$ curl {target.api_url}/jobs/{job_id}", markup=False, soft_wrap=True)
+        with shown(job_id) as show:
+            text = follow(api, job_id, show)
+        (FOLDER / "job.json").write_text(text)
+        print_document(text, as_json=False)
+        document = json.loads(text)
+        raise_unless_completed(document)
+        fetch(plan_downloads(document, boto3.client("s3"), FOLDER))
+    out.print(
+        f"\nThe API's answer is in {FOLDER}/job.json, the normalized data are in "
+        f"{FOLDER}/normalized/.\nThe cloud stays up.\n\n{HOW_TO_USE}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _unpacked_flights() -> Path:
+    """The CSV, in a folder that holds nothing of an earlier demo."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    flights = FOLDER / "flights.csv"
+    write_flights(flights)
+    return flights
+
+
+def _upload(file: Path, target: Target, job_id: str) -> None:
+    """With the AWS command line, as anybody would. Raises CliError."""
+    place = f"s3://{target.ingest_bucket}/input/{file.name}"
+    command = ["aws", "s3", "cp", str(file), place]
+    command += ["--metadata", f"group-by=carrier,job-id={job_id}"]
+    err.print(f"$ {shlex.join(command)}", markup=False, soft_wrap=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise CliError(f"the upload failed: {done.stderr.strip()}")
+
+
+@contextmanager
+def _taken_down_on_failure(home: Home) -> Iterator[None]:
+    """Leaves no process behind when the demo ends badly, unless the cloud was up before it."""
+    was_up = current(home) is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    except BaseException:
+        if not was_up:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            err.print("taking the local cloud down again", markup=False)
+            down(home)
+        raise

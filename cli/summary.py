@@ -1,0 +1,144 @@
+"""A job document for people: records, stages, the two pipelines, quality, cost, results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.text import DASH, count, money, percent, rate, seconds, size
+
+Document = dict[str, Any]
+
+COLOURS = {"COMPLETED": "green", "REJECTED": "yellow", "FAILED": "red"}
+MOST_OUTLIERS = 3
+
+
+def job_summary(document: Document) -> RenderableType:
+    """All that is known about a job, as far as it has come."""
+    return Group(*_parts(document))
+
+
+def _parts(document: Document) -> Iterator[RenderableType]:
+    yield _head(document)
+    if document["stages"]:
+        yield Text()
+        yield _stages(document)
+    metrics = document["metrics"]
+    if metrics:
+        yield Text()
+        yield from _pipelines(metrics["spark"])
+        yield Text()
+        yield from _normalization(metrics["normalize"])
+        yield from _quality(metrics["quality"])
+    if document["cost"]:
+        yield _cost(document["cost"])
+    for warning in document["warnings"]:
+        yield Text(f"Warning: {warning}", style="yellow")
+    if document["error"]:
+        yield _error(document["error"])
+    if document["results"]:
+        yield Text()
+        yield from (_labelled(name, uri) for name, uri in document["results"].items())
+
+
+def _head(document: Document) -> Text:
+    source, status = document["source"], document["status"]
+    text = Text(f"{document['job_id']}  ", style="bold")
+    text.append(status, style=COLOURS.get(status, "cyan"))
+    kind = source["format"] or "not looked at yet"
+    text.append(f"\ns3://{source['bucket']}/{source['key']}", style="not bold")
+    text.append(f"  ({kind}, {size(source['size_bytes'])})", style="not bold")
+    if document["records_processed"] is not None:
+        took = document["processing_time"]
+        said = f"\n{count(document['records_processed'])} records in {seconds(took)}"
+        overhead = seconds(document["overhead_s"])
+        text.append(f"{said}, of which {overhead} outside the stages", style="not bold")
+    return text
+
+
+def _stages(document: Document) -> Table:
+    by_stage = (document["cost"] or {}).get("by_stage", {})
+    table = _table("Stage", "State")
+    for heading in ("Time", "Cost", "Per record"):
+        table.add_column(heading, justify="right")
+    table.add_column("Basis")
+    for stage in document["stages"]:
+        name, attempt = stage["name"], stage["attempt"]
+        cost = by_stage.get(name, {}) if stage["status"] == "succeeded" else {}
+        table.add_row(
+            name if attempt == 1 else f"{name} ({attempt})",
+            stage["status"],
+            seconds(stage["duration_s"]),
+            money(cost.get("usd")),
+            money(cost.get("per_record_usd")),
+            cost.get("basis", DASH),
+        )
+    return table
+
+
+def _pipelines(spark: Document) -> Iterator[RenderableType]:
+    table = _table("Spark pipeline")
+    for heading in ("Median", "Fastest", "Slowest", "Runs", "Throughput"):
+        table.add_column(heading, justify="right")
+    for name, pipeline in (("RDD", spark["rdd"]), ("DataFrame", spark["dataframe"])):
+        if pipeline is not None:
+            table.add_row(
+                name,
+                seconds(pipeline["median_s"]),
+                seconds(pipeline["min_s"]),
+                seconds(pipeline["max_s"]),
+                count(len(pipeline["runs_s"])),
+                rate(pipeline["records_per_s"]),
+            )
+    yield table
+    if spark["speedup"] is not None:
+        low, high = spark["ci95"] or (None, None)
+        interval = f" (95 % confidence: {low:.2f} to {high:.2f})" if low is not None else ""
+        yield _labelled("speed-up", f"{spark['speedup']:.2f} ×{interval}")
+    yield _labelled("verdict", spark["verdict"])
+
+
+def _normalization(normalize: Document) -> Iterator[RenderableType]:
+    yield _labelled(
+        "normalized",
+        f"{len(normalize['columns'] or ()) or DASH} columns at {rate(normalize['records_per_s'])} "
+        f"on {normalize['device']}: {normalize['device_reason']}",
+    )
+
+
+def _quality(quality: Document) -> Iterator[RenderableType]:
+    yield _labelled(
+        "quality",
+        f"{quality['score']:.1f} of 100; {percent(quality['null_share'])} null, "
+        f"{percent(quality['non_finite_share'])} not finite, "
+        f"{count(quality['quarantined'])} rows quarantined",
+    )
+    shares = sorted((quality["outlier_shares"] or {}).items(), key=lambda item: -item[1])
+    if shares:
+        most = ", ".join(f"{name} {percent(share)}" for name, share in shares[:MOST_OUTLIERS])
+        yield _labelled("outliers", f"most in {most}")
+
+
+def _cost(cost: Document) -> Text:
+    return _labelled(
+        "cost",
+        f"{money(cost['total_usd'])}, {money(cost['per_record_usd'])} a record; "
+        f"what AWS would ask in {cost['region']} at the prices of {cost['prices_as_of']}",
+    )
+
+
+def _error(error: Document) -> Text:
+    where = f" ({error['where']})" if error["where"] else ""
+    return Text(f"Error: {error['code']}{where}: {error['message']}", style="red")
+
+
+def _labelled(label: str, text: str) -> Text:
+    return Text.assemble((f"{label:<12}", "bold"), text)
+
+
+def _table(*headings: str) -> Table:
+    return Table(*headings, box=None, padding=(0, 3, 0, 0), header_style="bold")
