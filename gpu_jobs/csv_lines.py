@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 
 class LineFinder:
-    """Walks once through the lines of a CSV text, as `records` are asked for in rising order.
+    """Walks once through the lines of a CSV text, as records are asked for in rising order.
 
     Record 1 is the header. Blank lines are no records, and a quoted field may span lines.
     """
@@ -14,6 +14,7 @@ class LineFinder:
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._starts = _record_starts(lines)
         self._record = 0
+        self._start = (0, b"")
 
     def line(self, record: int, text: str | None = None) -> int | None:
         """The line on which `record` begins, from 1.
@@ -21,12 +22,15 @@ class LineFinder:
         None when the lines do not tell (bare CR, stray quotation marks), which the record's
         own `text` proves where it is given.
         """
-        for number, line in self._starts:
+        while self._record < record:
+            start = next(self._starts, None)
+            if start is None:
+                return None
             self._record += 1
-            if self._record == record:
-                known = text is None or line.startswith(text.split("\n")[0].encode())
-                return number if known else None
-        return None
+            self._start = start
+        number, line = self._start
+        known = text is None or line.startswith(text.split("\n")[0].encode())
+        return number if known else None
 
 
 def _record_starts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -44,7 +44,7 @@ class CsvReader:
             found: dict[str, tuple[int, str]] = {}
             rows = 0
             for batch in file.batches(as_text):
-                for name in doubtful.keys() - found.keys():
+                for name in [name for name in doubtful if name not in found]:
                     index = first_misfit(batch[name], doubtful[name])
                     if index is not None:
                         found[name] = (rows + index, batch[name][index].as_py())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,21 +48,27 @@ class TextStream(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most `size` bytes, none only at the end."""
-        chunk = self._decode(size)
-        if not chunk:
-            chunk, self._ending = self._ending, b""
-            return chunk
-        self._guard(chunk)
-        self._size += len(chunk)
-        return chunk
+        """`size` bytes, fewer only at the end; all the rest when it is not given.
+
+        A parser takes what one read gives for a block, so this gives as much as it can.
+        """
+        wanted = sys.maxsize if size is None or size < 0 else size
+        pieces = []
+        while wanted and (piece := self._decode(min(wanted, BLOCK_BYTES))):
+            self._guard(piece)
+            self._size += len(piece)
+            wanted -= len(piece)
+            pieces.append(piece)
+        pieces.append(self._ending[:wanted])
+        self._ending = self._ending[wanted:]
+        return b"".join(pieces)
 
     def readinto(self, buffer: Any) -> int:
         chunk = self.read(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
-    def _decode(self, size: int | None) -> bytes:
+    def _decode(self, size: int) -> bytes:
         try:
             chunk: bytes = self._decoded.read(size)
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import urllib.request
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,6 +120,8 @@ def served_cloud(aws):
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
+    # The server forgets nothing between its starts in one process.
+    urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"").close()
     environment = {**os.environ, **AWS, "AWS_ENDPOINT_URL": endpoint}
     yield _cloud(boto3.client("s3", endpoint_url=endpoint)), environment
     server.stop()

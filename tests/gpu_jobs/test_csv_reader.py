@@ -1,0 +1,228 @@
+"""CSV datasets, in blocks of a few bytes where the block size matters."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+pyarrow = pytest.importorskip("pyarrow")
+
+from contracts.manifest import Column, Compression, Format, Manifest, SourceObject  # noqa: E402
+from gpu_jobs.csv_reader import CsvReader  # noqa: E402
+from gpu_jobs.errors import MisfitError, RejectedError  # noqa: E402
+from gpu_jobs.quarantine import Quarantine  # noqa: E402
+from gpu_jobs.text_stream import TextStream  # noqa: E402
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """`reader(types, *files, normalize=…, delimiter=…)`: a CsvReader of files a.csv, b.csv, …"""
+
+    def make(types, *files, normalize=None, delimiter=","):
+        contents = {f"{chr(97 + i)}.csv": data for i, data in enumerate(files)}
+        manifest = Manifest(
+            job_id="job",
+            bucket="ingest",
+            files=tuple(SourceObject(key, "v1", len(data)) for key, data in contents.items()),
+            format=Format.CSV,
+            columns=tuple(Column(name, type_) for name, type_ in types.items()),
+            normalize=tuple(n for n, t in types.items() if t in ("int64", "double"))
+            if normalize is None
+            else normalize,
+            delimiter=delimiter,
+        )
+
+        def open_text(source, ending=b""):
+            raw = io.BytesIO(contents[source.key])
+            return TextStream(raw, Compression.NONE, source.key, ending)
+
+        return CsvReader(manifest, open_text, Quarantine(tmp_path / "rows.jsonl"))
+
+    return make
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr("gpu_jobs.csv_file.BLOCK_BYTES", 64)
+
+
+def rows_of(reader):
+    return [tuple(row.values()) for batch in reader.batches() for row in batch.to_pylist()]
+
+
+def bad_rows(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+
+
+TEXT = {"a": "string", "b": "string"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n1,x\n2,y\n",
+        b"a,b\n1,x\n2,y",
+        b"\xef\xbb\xbfa,b\n1,x\n2,y\n",
+        b"a,b\r\n1,x\r\n2,y\r\n",
+        b"a,b\r1,x\r2,y\r",
+        b"\n\na,b\n\n1,x\n\n\n2,y\n\n",
+    ],
+    ids=["plain", "no last line end", "byte order mark", "CRLF", "bare CR", "blank lines"],
+)
+def test_line_ends_marks_and_blank_lines_make_no_difference(reader, data):
+    assert rows_of(reader({"a": "int64", "b": "string"}, data)) == [(1.0, "x"), (2.0, "y")]
+
+
+def test_null_spellings_are_null_in_number_and_bool_columns_quoted_or_not(reader):
+    data = b'a,b\n,\nNA,NA\n"",""\n"null","NULL"\nnan,None\n1,true\n'
+    rows = rows_of(reader({"a": "double", "b": "bool"}, data))
+    assert rows == [(None, None)] * 5 + [(1.0, True)]
+
+
+def test_text_is_never_null(reader):
+    data = b'a,b\n,""\nNA,"NA"\nnull,nan\n'
+    assert rows_of(reader(TEXT, data)) == [("", ""), ("NA", "NA"), ("null", "nan")]
+
+
+def test_infinities_in_any_spelling_are_read(reader):
+    data = b"a\ninf\n-Infinity\n+INF\n1e400\n-1e400\n"
+    infinity = float("inf")
+    assert [a for (a,) in rows_of(reader({"a": "double"}, data))] == [
+        infinity,
+        -infinity,
+        infinity,
+        infinity,
+        -infinity,
+    ]
+
+
+def test_quoted_line_breaks_survive_wherever_a_block_ends(reader, small_blocks):
+    rows = [(f"line {i}\nand, {'more' * (i % 7)}", f'say "{i}"') for i in range(60)]
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    assert rows_of(reader(TEXT, "\n".join(["a,b", *quoted]).encode())) == rows
+
+
+def test_whole_numbers_to_normalize_may_turn_into_fractions(reader):
+    csv = reader({"a": "int64"}, b"a\n1\n2.5\n9223372036854775808\n")
+    assert rows_of(csv) == [(1.0,), (2.5,), (9223372036854775808.0,)]
+
+
+def test_whole_numbers_that_pass_through_stay_exact(reader):
+    csv = reader({"a": "int64"}, b"a\n9007199254740993\n\n-9223372036854775808\n", normalize=())
+    assert rows_of(csv) == [(9007199254740993,), (-9223372036854775808,)]
+
+
+def test_ragged_rows_are_kept_aside_with_their_lines(reader, tmp_path):
+    data = b'a,b\n1,2\n\n3\n"x\ny",4\n5,6,7\n8,9\n'
+    assert rows_of(reader(TEXT, data)) == [("1", "2"), ("x\ny", "4"), ("8", "9")]
+    assert bad_rows(tmp_path) == [
+        {"file": "a.csv", "line": 4, "reason": "expected 2 fields, found 1", "text": "3"},
+        {"file": "a.csv", "line": 7, "reason": "expected 2 fields, found 3", "text": "5,6,7"},
+    ]
+
+
+def test_lines_are_right_beyond_the_first_block_and_in_every_file(reader, tmp_path, small_blocks):
+    good = b"1,2\n" * 100
+    csv = reader(TEXT, b"a,b\n" + good + b"3\n" + good, b"a,b\n" + good + b"4\n")
+    assert len(rows_of(csv)) == 300
+    assert [(row["file"], row["line"]) for row in bad_rows(tmp_path)] == [
+        ("a.csv", 102),
+        ("b.csv", 102),
+    ]
+
+
+def test_a_line_is_not_named_when_stray_quotes_hide_it(reader, tmp_path):
+    data = b'a,b\n5" pipe,1\n2,3\n3\n4" pipe,5\n'
+    assert len(rows_of(reader(TEXT, data))) == 3
+    assert [(row["line"], row["text"]) for row in bad_rows(tmp_path)] == [(None, "3")]
+
+
+def test_endless_ragged_rows_are_given_up(reader, monkeypatch, small_blocks):
+    monkeypatch.setattr("gpu_jobs.csv_file.MAX_RAGGED_RUN", 50)
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(TEXT, b"a,b\n" + b"1\n" * 1000))
+    assert rejected.value.problem.code == "ragged_rows"
+    assert rejected.value.problem.where == "line 2 of a.csv"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'a,b\n1,2\n3,"4\n5,6\n', b'a,b\n1,2\n"3,4\n5,6\n', b'a,b\n1,2\n3,"4'],
+    ids=["in the last field", "in the first field", "in the last line"],
+)
+def test_a_quote_that_is_never_closed_is_rejected(reader, data):
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(TEXT, data))
+    assert rejected.value.problem.code == "unterminated_quote"
+    assert rejected.value.problem.where == "line 3 of a.csv"
+
+
+def test_a_row_longer_than_a_block_is_rejected_and_not_held(reader, small_blocks):
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(TEXT, b"a,b\n1,2\n" * 3 + b'3,"4' + b"x,y\n" * 1000))
+    assert rejected.value.problem.code == "row_too_large"
+
+
+# pyarrow decodes a ragged row before it hands it on, and reports that it cannot on stderr.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("data", "offset"),
+    [
+        (b"a,b\n1,caf\xe9\n", 9),
+        (b"a\xe9,b\n1,2\n", 1),
+        (b"a,b\n1,2\ncaf\xe9\n", 11),
+        (b"a,b\n1,2\n\xff,3\n", 8),
+    ],
+    ids=["cell", "header", "ragged row", "first cell"],
+)
+def test_bytes_that_are_not_utf_8_are_rejected_with_their_offset(reader, data, offset):
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(TEXT, data))
+    assert rejected.value.problem.code == "encoding"
+    assert rejected.value.problem.where == f"byte {offset} of a.csv"
+
+
+def test_bytes_that_are_not_utf_8_in_a_number_column_are_found_when_widening(reader):
+    csv = reader({"a": "double", "b": "string"}, b"a,b\n1,2\n\xff3,3\n")
+    with pytest.raises(MisfitError):
+        rows_of(csv)
+    with pytest.raises(RejectedError, match="encoding"):
+        csv.widen()
+
+
+def test_a_file_with_another_header_is_rejected(reader):
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(TEXT, b"a,b\n1,2\n", b"b,a\n1,2\n"))
+    assert (rejected.value.problem.code, rejected.value.problem.where) == (
+        "schema_mismatch",
+        "b.csv",
+    )
+
+
+def test_a_file_of_a_header_alone_adds_no_rows(reader):
+    assert rows_of(reader(TEXT, b"a,b\n1,2\n", b"a,b", b"a,b\n\n")) == [("1", "2")]
+
+
+def test_widening_finds_every_misfit_in_one_reading_and_says_where(reader, small_blocks):
+    good = b"1,2,3,true\n" * 50
+    csv = reader(
+        {"a": "double", "b": "int64", "c": "int64", "d": "bool"},
+        b"a,b,c,d\n" + good + b"4\n" + good + b"1,two,3,true\n" + good,
+        b"a,b,c,d\n" + b"1,2,3.5,maybe\n" + good,
+        normalize=("a", "b"),
+    )
+    with pytest.raises(MisfitError):
+        rows_of(csv)
+    csv.widen()
+    string = pyarrow.string()
+    assert csv.types == {"a": pyarrow.float64(), "b": string, "c": string, "d": string}
+    assert csv.warnings == [
+        "Column 'b' is read as text, and not normalized: 'two' stands in line 103 of a.csv.",
+        "Column 'c' is read as text, and not normalized: '3.5' stands in line 2 of b.csv.",
+        "Column 'd' is read as text, and not normalized: 'maybe' stands in line 2 of b.csv.",
+    ]
+    rows = rows_of(csv)
+    assert len(rows) == 202
+    assert (rows[100], rows[151]) == ((1.0, "two", "3", "true"), (1.0, "2", "3.5", "maybe"))

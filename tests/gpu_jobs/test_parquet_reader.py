@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy
+import pytest
+
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
+from gpu_jobs.errors import RejectedError  # noqa: E402
+from gpu_jobs.parquet_reader import ParquetReader  # noqa: E402
+
+
+def parquet_bytes(table, **options):
+    sink = io.BytesIO()
+    parquet.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """`reader(normalize, *files)`: a reader of files whose columns are those of the first."""
+
+    def make(normalize, *files, schema=None):
+        schema = schema or parquet.read_schema(io.BytesIO(files[0]))
+        contents = {f"part-{i}": data for i, data in enumerate(files)}
+        manifest = Manifest(
+            job_id="job",
+            bucket="ingest",
+            files=tuple(SourceObject(key, "v1", len(data)) for key, data in contents.items()),
+            format=Format.PARQUET,
+            columns=tuple(Column(field.name, str(field.type)) for field in schema),
+            normalize=normalize,
+        )
+        return ParquetReader(manifest, lambda s: io.BytesIO(contents.pop(s.key)), tmp_path)
+
+    return make
+
+
+def rows_of(reader):
+    return pyarrow.Table.from_batches(reader.batches())
+
+
+def test_every_object_is_fetched_once_and_read_as_often_as_asked(reader):
+    tables = [pyarrow.table({"a": [1, 2]}), pyarrow.table({"a": [3]})]
+    both = reader(("a",), *map(parquet_bytes, tables))
+    assert rows_of(both)["a"].to_pylist() == [1.0, 2.0, 3.0]
+    assert rows_of(both)["a"].to_pylist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array([1, None, 3], pyarrow.int8()),
+        pyarrow.array([1, None, 3], pyarrow.uint64()),
+        pyarrow.array(numpy.array([1, 3], "float16")),
+        pyarrow.array([1.5, None], pyarrow.float32()),
+        pyarrow.array([Decimal("1.25"), None, Decimal("-3.50")], pyarrow.decimal128(38, 2)),
+        pyarrow.array([Decimal("1.25"), None], pyarrow.decimal256(60, 2)),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_every_numeric_type_is_normalized_as_double(reader, values):
+    table = rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": values}))))
+    assert table["a"].type == pyarrow.float64()
+    assert table["a"].to_pylist() == [None if v is None else float(v) for v in values.to_pylist()]
+
+
+def test_integers_beyond_2_to_53_are_rounded_when_normalized(reader):
+    table = pyarrow.table({"a": pyarrow.array([2**64 - 1, 2**53 + 1], pyarrow.uint64())})
+    assert rows_of(reader(("a",), parquet_bytes(table)))["a"].to_pylist() == [2.0**64, 2.0**53]
+
+
+def test_what_is_not_normalized_passes_through_exactly(reader):
+    table = pyarrow.table(
+        {
+            "x": [1.0, 2.0],
+            "int": pyarrow.array([2**53 + 1, None]),
+            "decimal": pyarrow.array([Decimal("1.10"), None], pyarrow.decimal128(38, 2)),
+            "instant": pyarrow.array([1, None], pyarrow.timestamp("ns", "Europe/Berlin")),
+            "time": pyarrow.array([datetime(2024, 2, 29, tzinfo=UTC), None]),
+            "dictionary": pyarrow.array(["a", None]).dictionary_encode(),
+            "struct": pyarrow.array([{"a": 1, "b": [1, None]}, None]),
+            "list": pyarrow.array([["a", None], None]),
+            "map": pyarrow.array(
+                [[("k", 1)], None], pyarrow.map_(pyarrow.string(), pyarrow.int32())
+            ),
+            "binary": pyarrow.array([b"\xff\x00", None]),
+            "float": pyarrow.array([float("inf"), float("nan")], pyarrow.float32()),
+            "large": pyarrow.array(["a", None], pyarrow.large_string()),
+            "duration": pyarrow.array([1, None], pyarrow.duration("ns")),
+            "nothing": pyarrow.nulls(2),
+        }
+    )
+    found = rows_of(reader(("x",), parquet_bytes(table)))
+    assert found.schema.equals(table.schema)
+    assert str(found.drop_columns("float").to_pylist()) == str(
+        table.drop_columns("float").to_pylist()
+    )
+    assert found["float"].to_numpy().tobytes() == table["float"].to_numpy().tobytes()
+
+
+def test_files_may_differ_in_nullability_and_metadata(reader):
+    strict = pyarrow.schema([pyarrow.field("a", pyarrow.string(), nullable=False)], {"k": "v"})
+    tables = pyarrow.table({"a": ["x"]}, schema=strict), pyarrow.table({"a": ["y", None]})
+    assert rows_of(reader((), *map(parquet_bytes, tables)))["a"].to_pylist() == ["x", "y", None]
+
+
+def test_wide_rows_come_in_smaller_batches(reader, monkeypatch):
+    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_CELLS", 100)
+    table = pyarrow.table({name: range(1000) for name in "abcd"})
+    batches = list(reader(("a",), parquet_bytes(table)).batches())
+    assert {batch.num_rows for batch in batches} == {25}
+
+
+def test_another_type_than_the_validated_one_is_rejected(reader):
+    files = [parquet_bytes(pyarrow.table({"a": values})) for values in ([1], ["x"])]
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(("a",), *files))
+    assert (rejected.value.problem.code, rejected.value.problem.where) == (
+        "schema_mismatch",
+        "part-1",
+    )
+
+
+BIG = pyarrow.table({"a": numpy.random.default_rng(5).random(30_000)})
+
+
+@pytest.mark.parametrize("damage", ["cut off", "no footer", "empty"])
+def test_a_file_that_was_cut_off_is_rejected(reader, damage):
+    whole = parquet_bytes(BIG)
+    data = {"cut off": whole[:-1000], "no footer": whole[:-8], "empty": b""}[damage]
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(("a",), data, schema=BIG.schema))
+    assert (rejected.value.problem.code, rejected.value.problem.where) == (
+        "corrupt_parquet",
+        "part-0",
+    )
+
+
+def test_a_flipped_byte_is_found_by_the_page_checksum_and_placed(reader):
+    data = bytearray(
+        parquet_bytes(
+            BIG,
+            row_group_size=10_000,
+            write_page_checksum=True,
+            compression="none",
+            use_dictionary=False,
+        )
+    )
+    data[len(data) // 2] ^= 1
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(("a",), bytes(data)))
+    assert (rejected.value.problem.code, rejected.value.problem.where) == (
+        "corrupt_parquet",
+        "row group 1 of part-0",
+    )
