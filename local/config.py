@@ -39,6 +39,11 @@ class Home:
         return self.path / "cdk.out"
 
     @property
+    def unsaved(self) -> Path:
+        """There while a server runs, and after one that had no time to save its state."""
+        return self.path / "unsaved"
+
+    @property
     def state(self) -> Path:
         return self.path / "state"
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from local.config import REGION, REPOSITORY, CloudConfig, Home
 from local.environment import ACCESS_KEY, SECRET_KEY, command_environment
+from local.errors import DeploymentError
 from local.processes import mark
 
 STACK_PREFIX = "Bigdata-"
@@ -26,10 +28,6 @@ _BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 # It lives in the cloud that it describes, so that both are lost or kept together.
 _DEPLOYED_SOURCES = "/bigdata/deployed-sources"
 _NOT_DEPLOYED = ("cli", "local", "tests")
-
-
-class DeploymentError(RuntimeError):
-    """The app could not be built for the local cloud, or deployed to it."""
 
 
 def client(config: CloudConfig, service: str) -> Any:
@@ -89,14 +87,33 @@ def deploy(config: CloudConfig, progress: Callable[[str], None]) -> dict[str, st
 
 def read_outputs(config: CloudConfig) -> dict[str, str]:
     """The outputs of our stacks, as the cloud itself tells them."""
-    stacks = client(config, "cloudformation").get_paginator("describe_stacks").paginate()
     return {
         output["OutputKey"]: output["OutputValue"]
-        for page in stacks
-        for stack in page["Stacks"]
+        for stack in _stacks(config)
         if stack["StackName"].startswith(STACK_PREFIX)
         for output in stack.get("Outputs", ())
     }
+
+
+def wait_until_settled(config: CloudConfig, patience_s: float) -> None:
+    """Wait for stacks that are being changed, since nobody would go on with them after a restart.
+
+    Gives up after `patience_s`.
+    """
+    deadline = time.monotonic() + patience_s
+    while any(_is_changing(stack) for stack in _stacks(config)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _is_changing(stack: dict[str, Any]) -> bool:
+    status: str = stack["StackStatus"]
+    # A change set under review waits for people.
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def _stacks(config: CloudConfig) -> Iterator[dict[str, Any]]:
+    for page in client(config, "cloudformation").get_paginator("describe_stacks").paginate():
+        yield from page["Stacks"]
 
 
 def _parameter(ssm: Any, name: str) -> str | None:

