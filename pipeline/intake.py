@@ -77,7 +77,7 @@ class Intake:
                     key=upload.key,
                     version_id=upload.version_id,
                     fingerprint=NOT_LOOKED_YET,
-                    since=uploaded_at,
+                    since=started_at,
                 )
             )
         file = SourceObject(upload.key, upload.version_id, job.source.size_bytes)

@@ -29,7 +29,7 @@ class DatasetValidated:
 class DatasetArriving:
     """A folder was closed by `_SUCCESS`; look after a while whether its listing still changes.
 
-    `fingerprint` is a digest of the listing at `checked_at`; `since` is when `_SUCCESS` came.
+    `fingerprint` is a digest of the listing at the last look; `since` is when the first one was.
     """
 
     job_id: str

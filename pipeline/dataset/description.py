@@ -17,6 +17,7 @@ from pipeline.dataset.limits import SAMPLE_BYTES
 from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import File, Sample, decode, unpack
 from pipeline.dataset.table import Table
+from pipeline.errors import InputRejected
 
 _PEEK = 1 << 16
 
@@ -30,7 +31,7 @@ class Description:
 
 
 def describe(file: File, key: str, size: int, window: int = SAMPLE_BYTES) -> Description:
-    """Look at a file of `size` bytes, not further than `window` if it is text.
+    """Look at a file of `size` bytes, not further than `window` if it is text with short rows.
 
     Raises InputRejected when it is nothing that can be worked with.
     """
@@ -42,13 +43,24 @@ def describe(file: File, key: str, size: int, window: int = SAMPLE_BYTES) -> Des
         description = Description(content, parquet.describe(file, size))
     else:
         head += file.read(window - len(head))
-        description = _describe_text(Sample(head, complete=len(head) >= size))
+        description = _describe_text(head, file, size)
     table = description.table
     warnings = (*name_warnings(key, description.content), *table.warnings)
     return replace(description, table=replace(table, warnings=warnings))
 
 
-def _describe_text(packed: Sample) -> Description:
+def _describe_text(head: bytes, file: File, size: int) -> Description:
+    """Look at the text that begins with `head`, and at more of it when it has long rows."""
+    try:
+        return _describe_sample(Sample(head, complete=len(head) >= size))
+    except InputRejected as error:
+        if error.problem.code != "row_too_large" or len(head) >= SAMPLE_BYTES:
+            raise
+        head += file.read(SAMPLE_BYTES - len(head))
+    return _describe_sample(Sample(head, complete=len(head) >= size))
+
+
+def _describe_sample(packed: Sample) -> Description:
     sample = unpack(packed)
     if not sample.data and sample.complete:
         raise rejected("empty", "The file has no bytes once unpacked. Upload one with data.")

@@ -337,6 +337,15 @@ def test_a_folder_that_never_settles_is_rejected_after_an_hour(world, arriving):
     assert world.intake.settle(changing).error.code == "folder_not_settled"
 
 
+def test_a_folder_whose_event_was_late_has_its_time_all_the_same(world):
+    world.put("datasets/taxi/a", CSV)
+    success = world.put("datasets/taxi/_SUCCESS")
+    job = world.take(success, later(now(), -2 * UNSETTLED_FOR_SECONDS))
+    assert job.status is Status.VALIDATING
+    ((message, _),) = world.messages()
+    assert world.intake.settle(message).status is Status.QUEUED
+
+
 def test_a_second_success_file_is_a_second_job(world, arriving):
     first = arriving(a=CSV)
     assert arriving(a=CSV).job_id != first.job_id

@@ -425,3 +425,11 @@ def test_of_a_long_text_no_more_than_the_sample_is_read():
     file = CountingFile(data)
     assert types(describe(file, "a.csv", len(data)))["fare"] == "double"
     assert file.bytes_read == SAMPLE_BYTES < READ_LIMIT < len(data)
+
+
+def test_a_small_window_is_made_larger_for_long_rows():
+    data = b'{"text": "' + b"x" * MiB + b'", "n": 1}\n'
+    file = CountingFile(data * 5)
+    found = describe(file, "a.jsonl", 5 * len(data), window=MiB // 4)
+    assert types(found) == {"text": "string", "n": "int64"}
+    assert file.bytes_read == SAMPLE_BYTES
