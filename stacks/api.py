@@ -14,7 +14,7 @@ from contracts.layout import INPUT_PREFIX
 from pipeline.settings import ApiSettings
 from stacks.artifacts import Artifacts
 from stacks.functions import PipelineFunction
-from stacks.permissions import allow, allow_querying, allow_reading, allow_writing
+from stacks.permissions import allow_reading, allow_writing
 from stacks.storage import JOB_INDEXES, StorageStack
 
 
@@ -76,9 +76,9 @@ class ApiStack(cdk.Stack):
             timeout=cdk.Duration.seconds(28),
             memory_mb=1024,
         )
-        role, table = function.own_role, storage.jobs_table
-        allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
-        allow_querying(role, table, *JOB_INDEXES)
+        role = function.own_role
+        storage.allow_records(role)
+        storage.allow_listing_records(role, *JOB_INDEXES)
         allow_reading(role, storage.results_bucket_name, "results/*")
         allow_writing(role, storage.ingest_bucket_name, f"{INPUT_PREFIX}*")
         return function

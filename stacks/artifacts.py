@@ -3,7 +3,7 @@
     build/<platform>/functions.zip          the Lambda functions: our packages, what they import
     build/<platform>/parquet-layer.zip      a Lambda layer: pyarrow, for the validate function
     build/<platform>/spark-modules.zip      our packages for the Spark driver and its executors
-    build/<platform>/spark-packages.tar.gz  NumPy, pyarrow and boto3 for them (`spark.archives`)
+    build/<platform>/spark-packages.tgz  NumPy, pyarrow and boto3 for them (`spark.archives`)
 
 The platform is `aws` (the Python of cdk.json on manylinux x86_64) or `local` (the interpreter that
 runs this). Versions come from requirements.txt. Equal sources give equal bytes, so CDK uploads only
@@ -15,7 +15,6 @@ what changed; dependencies are installed again only when their versions or the r
 from __future__ import annotations
 
 import compileall
-import gzip
 import hashlib
 import json
 import os
@@ -23,13 +22,12 @@ import py_compile
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from stacks.archives import add_to_zip, replacing, write_tar
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.txt"
@@ -42,13 +40,17 @@ LAYER_REQUIREMENTS = ("pyarrow",)
 SPARK_PACKAGES = ("contracts", "spark_jobs")
 SPARK_REQUIREMENTS = ("boto3", "numpy", "pyarrow")
 
-# Nothing at run time opens these: headers, sources, tests, commands, RPC, and the copies of
-# libarrow_python that a wheel holds because it cannot hold links.
+# Whose models stay of the hundreds in botocore, which are half of the files.
+AWS_SERVICES = ("batch", "dynamodb", "emr-serverless", "lambda", "s3", "sqs", "sts")
+
+# Nothing at run time opens these: headers, sources, tests, commands, RPC, zstandard's backend for
+# PyPy, and the copies of libarrow_python that a wheel holds because it cannot hold links.
 _UNUSED = (
     "bin",
     "**/__pycache__",
     "**/tests",
     "**/*.pyi",
+    "zstandard/*cffi*",
     "pyarrow/**/*.pxd",
     "pyarrow/**/*.pxi",
     "pyarrow/**/*.pyx",
@@ -113,7 +115,7 @@ class Artifacts:
 
     @property
     def spark_packages(self) -> Path:
-        return self.root / self.platform.name / "spark-packages.tar.gz"
+        return self.root / self.platform.name / "spark-packages.tgz"
 
     def check(self) -> None:
         """Raises ArtifactsMissing, which names what is missing and the command that makes it."""
@@ -134,16 +136,16 @@ def build(artifacts: Artifacts) -> None:
 
     dependencies = artifacts.functions.with_name("functions-dependencies.zip")
     _install(platform, FUNCTION_REQUIREMENTS, _UNUSED, dependencies, _write_zip)
-    with _replacing(artifacts.functions) as partial:
+    with replacing(artifacts.functions) as partial:
         shutil.copyfile(dependencies, partial)
-        _add_sources(FUNCTION_PACKAGES, partial)
+        _add_sources(partial, FUNCTION_PACKAGES)
 
     unused = (*_UNUSED, *_UNUSED_IN_LAYER)
     _install(platform, LAYER_REQUIREMENTS, unused, artifacts.parquet_layer, _write_layer)
 
-    _install(platform, SPARK_REQUIREMENTS, _UNUSED, artifacts.spark_packages, _write_tar)
-    with _replacing(artifacts.spark_modules) as partial:
-        _add_sources(SPARK_PACKAGES, partial)
+    _install(platform, SPARK_REQUIREMENTS, _UNUSED, artifacts.spark_packages, write_tar)
+    with replacing(artifacts.spark_modules) as partial:
+        _add_sources(partial, SPARK_PACKAGES)
 
 
 def _install(
@@ -154,8 +156,8 @@ def _install(
     write: Callable[[Path, Path], None],
 ) -> None:
     """Have `write` pack the locked `requirements` into `target`, unless they are there already."""
-    recipe = repr((platform, sys.platform, requirements, unused)).encode() + LOCK.read_bytes()
-    digest = hashlib.sha256(recipe).hexdigest()
+    recipe = Path(__file__).read_bytes() + repr((platform, sys.version)).encode()
+    digest = hashlib.sha256(recipe + LOCK.read_bytes()).hexdigest()
     stamp = target.with_name(f".{target.name}.stamp")
     if target.exists() and stamp.exists() and stamp.read_text() == digest:
         return
@@ -167,22 +169,11 @@ def _install(
         directory = Path(name)
         environment = {"UV_CACHE_DIR": str(ROOT / "build" / "cache" / "uv"), **os.environ}
         subprocess.run([*command, "--target", name, *requirements], env=environment, check=True)
-        for pattern in unused:
-            for path in list(directory.glob(pattern)):
-                _remove(path)
+        _prune(directory, unused)
         _compile(platform, directory)
-        with _replacing(target) as partial:
-            write(directory, partial)
+        with replacing(target) as partial:
+            write(partial, directory)
     stamp.write_text(digest)
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path to write to that becomes `target` when all is written, so that no reader sees less."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as name:
-        partial = Path(name) / target.name
-        yield partial
-        partial.replace(target)
 
 
 def _compile(platform: Platform, directory: Path) -> None:
@@ -199,50 +190,29 @@ def _compile(platform: Platform, directory: Path) -> None:
         )
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _prune(directory: Path, unused: tuple[str, ...]) -> None:
+    models = (path for path in directory.glob("botocore/data/*") if path.is_dir())
+    superfluous = [path for path in models if path.name not in AWS_SERVICES]
+    for pattern in unused:
+        superfluous += directory.glob(pattern)
+    for path in superfluous:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
-def _add_sources(packages: tuple[str, ...], archive: Path) -> None:
+def _add_sources(archive: Path, packages: tuple[str, ...]) -> None:
     sources = [path for package in packages for path in (ROOT / package).rglob("*.py")]
-    _add_to_zip(sources, ROOT, "", archive)
+    add_to_zip(archive, sources, ROOT)
 
 
-def _write_zip(directory: Path, archive: Path) -> None:
-    _add_to_zip(directory.rglob("*"), directory, "", archive)
+def _write_zip(archive: Path, directory: Path) -> None:
+    add_to_zip(archive, directory.rglob("*"), directory)
 
 
-def _write_layer(directory: Path, archive: Path) -> None:
-    _add_to_zip(directory.rglob("*"), directory, "python/", archive)
-
-
-def _add_to_zip(paths: Iterable[Path], base: Path, prefix: str, archive: Path) -> None:
-    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
-        for path in sorted(path for path in paths if path.is_file()):
-            entry = zipfile.ZipInfo(prefix + path.relative_to(base).as_posix())
-            entry.external_attr = 0o644 << 16
-            opened.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-
-
-def _write_tar(directory: Path, archive: Path) -> None:
-    """At level 1: a quarter of the time of the default level for a tenth more bytes."""
-    with (
-        archive.open("wb") as raw,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as opened,
-    ):
-        for path in sorted(directory.rglob("*")):
-            opened.add(path, path.relative_to(directory).as_posix(), False, filter=_anonymous)
-
-
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.mtime = entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    entry.mode = 0o755 if entry.isdir() else 0o644
-    return entry
+def _write_layer(archive: Path, directory: Path) -> None:
+    add_to_zip(archive, directory.rglob("*"), directory, "python/")
 
 
 if __name__ == "__main__":

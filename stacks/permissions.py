@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
@@ -44,11 +43,6 @@ def allow_writing(role: iam.Role, bucket_name: str, keys: str) -> None:
 def allow_deleting(role: iam.Role, bucket_name: str, keys: str) -> None:
     """Let `role` delete the objects that match `keys`; their versions stay until they expire."""
     allow(role, ["s3:DeleteObject"], f"{bucket_arn(bucket_name)}/{keys}", wildcard=_KEYS)
-
-
-def allow_querying(role: iam.Role, table: dynamodb.ITable, *indexes: str) -> None:
-    """Let `role` query the named indexes of `table`, not the table itself."""
-    allow(role, ["dynamodb:Query"], *(f"{table.table_arn}/index/{name}" for name in indexes))
 
 
 def bucket_arn(name: str) -> str:

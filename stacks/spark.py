@@ -8,14 +8,22 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.artifacts import ROOT, Artifacts
-from stacks.permissions import allow_reading, allow_writing
+from stacks.permissions import allow, allow_reading, allow_writing
 from stacks.storage import LOGS_PREFIX
 
-LOG_PREFIX = f"{LOGS_PREFIX}spark/"
+
+def allow_reading_runs(role: iam.Role, application_id: str) -> None:
+    """Let `role` see how the runs of the application fare and what they cost."""
+    allow(
+        role,
+        ["emr-serverless:GetJobRun"],
+        f"{_application_arn(application_id)}/jobruns/*",
+        wildcard="A run's id is known only once it has been started; the application is ours alone",
+    )
 
 
 class SparkJobs(Construct):
-    """Every attribute named like a setting is the `s3://` URI of a published file.
+    """Scripts, `modules` and `packages` are the `s3://` URIs of published files.
 
     `results_bucket` is a bucket's name.
     """
@@ -27,9 +35,10 @@ class SparkJobs(Construct):
         *,
         artifacts: Artifacts,
         results_bucket: str,
-        application_arn: str,
+        application_id: str,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.application_arn = _application_arn(application_id)
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
@@ -37,7 +46,7 @@ class SparkJobs(Construct):
                 "emr-serverless.amazonaws.com",
                 conditions={
                     "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": application_arn},
+                    "ArnLike": {"aws:SourceArn": self.application_arn},
                 },
             ),
         )
@@ -48,12 +57,17 @@ class SparkJobs(Construct):
         self.rdd_script = self._publish("Rdd", str(ROOT / "spark_jobs/rdd_pipeline.py"))
         self.modules = self._publish("Modules", str(artifacts.spark_modules))
         self.packages = self._publish("Packages", str(artifacts.spark_packages))
-        self.log_prefix = f"s3://{results_bucket}/{LOG_PREFIX}"
+        self.log_prefix = f"s3://{results_bucket}/{LOGS_PREFIX}spark/"
         allow_reading(self.execution_role, results_bucket, "results/*")
         allow_writing(self.execution_role, results_bucket, "results/*/attempts/spark-*")
-        allow_writing(self.execution_role, results_bucket, f"{LOG_PREFIX}*")
+        allow_writing(self.execution_role, results_bucket, f"{LOGS_PREFIX}spark/*")
 
     def _publish(self, construct_id: str, path: str) -> str:
         asset = assets.Asset(self, construct_id, path=path)
         allow_reading(self.execution_role, asset.s3_bucket_name, asset.s3_object_key)
         return asset.s3_object_url
+
+
+def _application_arn(application_id: str) -> str:
+    place = f"{cdk.Aws.PARTITION}:emr-serverless:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}"
+    return f"arn:{place}:/applications/{application_id}"

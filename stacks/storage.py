@@ -2,10 +2,11 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.permissions import acknowledge
+from stacks.permissions import acknowledge, allow
 
 JOB_INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source_key"}
 """The partition key of each index; all are sorted by `created_at`."""
@@ -32,6 +33,15 @@ class StorageStack(cdk.Stack):
         cdk.CfnOutput(self, "IngestBucket", value=self.ingest_bucket_name)
         cdk.CfnOutput(self, "ResultsBucket", value=self.results_bucket_name)
         cdk.CfnOutput(self, "JobsTable", value=self.jobs_table.table_name)
+
+    def allow_records(self, role: iam.Role) -> None:
+        """Let `role` read and save jobs, one at a time."""
+        allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], self.jobs_table.table_arn)
+
+    def allow_listing_records(self, role: iam.Role, *indexes: str) -> None:
+        """Let `role` query the named indexes of the jobs table."""
+        table = self.jobs_table.table_arn
+        allow(role, ["dynamodb:Query"], *(f"{table}/index/{name}" for name in indexes))
 
     def _bucket(self, construct_id: str, name: str) -> s3.Bucket:
         bucket = s3.Bucket(
