@@ -68,8 +68,7 @@ def up(config: CloudConfig, progress: Progress = lambda _: None) -> Cloud:
     """Bring the cloud up with the app of this checkout in it; a healthy one is kept running.
 
     `progress` is told each step that takes its time. When anything fails, or Ctrl-C is pressed, a
-    server that was started here is ended again. Raises ServerError, DeploymentError,
-    ToolchainError.
+    server that was started here is ended again. Raises CloudError.
     """
     home = config.home
     home.logs.mkdir(parents=True, exist_ok=True)
@@ -90,7 +89,7 @@ def down(home: Home) -> None:
     """End the cloud in `home`, whatever state it is in; what it holds stays for the next `up`.
 
     Only a server that was killed has not saved it, and the next `up` starts empty. Raises
-    ServerError when a process is left.
+    CloudError when a process is left.
     """
     if home.path.exists():
         with _alone(home):

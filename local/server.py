@@ -1,9 +1,4 @@
-"""The server process of a cloud, from outside: started, asked for its health, ended.
-
-ServerError
-├── PortTaken     another process listens on a port that this cloud wants
-└── (others)      the server does not start or does not stop; the message says what to do
-"""
+"""The server process of a cloud, from outside: started, asked for its health, ended."""
 
 from __future__ import annotations
 
@@ -24,6 +19,7 @@ from local.config import (
     Home,
 )
 from local.environment import server_environment
+from local.errors import CloudError, PortTaken
 from local.ports import answers, why_unusable
 from local.processes import marked, stop
 
@@ -38,18 +34,10 @@ _KILL_PATIENCE_S = 3.0
 _STOP_ROUNDS = 3
 
 
-class ServerError(RuntimeError):
-    """The server does not start or does not stop."""
-
-
-class PortTaken(ServerError):
-    """Another process listens on a port that this cloud wants."""
-
-
 def start(config: CloudConfig, progress: Progress) -> int:
     """Start the server; returns its process id when it answers on both ports.
 
-    Raises ServerError, ToolchainError; nothing is left running then.
+    Raises CloudError; nothing is left running then.
     """
     _refuse_taken_ports(config)
     environment = server_environment(config)
@@ -82,7 +70,7 @@ def start(config: CloudConfig, progress: Progress) -> int:
 
 
 def end(home: Home) -> None:
-    """End the server and all that it started. Raises ServerError when a process is left."""
+    """End the server and all that it started. Raises CloudError when a process is left."""
     servers = [process for process in marked(home.path) if _is_server(process)]
     # First and patiently: it ends its jobs and workers in order, and saves its state.
     stop(servers, _STOP_PATIENCE_S)
@@ -90,7 +78,7 @@ def end(home: Home) -> None:
         stop(list(marked(home.path)), _KILL_PATIENCE_S)
     left = list(marked(home.path))
     if left:
-        raise ServerError(f"these processes cannot be ended: {left}")
+        raise CloudError(f"these processes cannot be ended: {left}")
 
 
 def is_healthy(config: CloudConfig) -> bool:
@@ -117,7 +105,7 @@ def _wait_until_healthy(config: CloudConfig, process: subprocess.Popen[bytes]) -
         if process.poll() is not None or time.monotonic() > deadline:
             log = config.home.server_log
             last_words = "".join(log.read_text(errors="replace").splitlines(True)[-20:])
-            raise ServerError(f"the local AWS did not start:\n{last_words}(all of it: {log})")
+            raise CloudError(f"the local AWS did not start:\n{last_words}(all of it: {log})")
         time.sleep(0.1)
 
 

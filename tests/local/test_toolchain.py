@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from local import toolchain
-from local.toolchain import ToolchainError, find_java, find_node, java_home
+from local.errors import ToolchainError
+from local.toolchain import find_java, find_node, java_home
 
 HAS_MODULE = ""
 LACKS_MODULE = 'case "$*" in *jdk.incubator.vector*) exit 1;; esac'
