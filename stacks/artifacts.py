@@ -1,8 +1,8 @@
 """What is built before `cdk synth`: where it lies and how it is made.
 
-    build/<platform>/functions.zip          the Lambda functions: our packages, what they import
-    build/<platform>/parquet-layer.zip      a Lambda layer: pyarrow, for the validate function
-    build/<platform>/spark-modules.zip      our packages for the Spark driver and its executors
+    build/<platform>/functions.zip       the Lambda functions: our packages and what they import
+    build/<platform>/parquet-layer.zip   a Lambda layer: pyarrow, for the validate function alone
+    build/<platform>/spark-modules.zip   our packages for the Spark driver and its executors
     build/<platform>/spark-packages.tgz  NumPy, pyarrow and boto3 for them (`spark.archives`)
 
 The platform is `aws` (the Python of cdk.json on manylinux x86_64) or `local` (the interpreter that
@@ -115,6 +115,7 @@ class Artifacts:
 
     @property
     def spark_packages(self) -> Path:
+        # Not .tar.gz: CDK would publish it as .gz, which Spark does not unpack.
         return self.root / self.platform.name / "spark-packages.tgz"
 
     def check(self) -> None:
