@@ -53,9 +53,7 @@ class PartWriter:
         """Write `table` as one row group."""
         if self._writer is None:
             self._path = self._folder / f"part-{self._parts:05d}.parquet"
-            self._writer = pyarrow.parquet.ParquetWriter(
-                self._path, table.schema, compression="zstd", write_page_checksum=True
-            )
+            self._writer = _open_writer(self._path, table.schema)
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows += table.num_rows
         if self._path.stat().st_size >= PART_BYTES:
@@ -71,3 +69,16 @@ class PartWriter:
         self._parts += 1
         self._rows = 0
         self._writer = None
+
+
+def _open_writer(path: Path, schema: Any) -> Any:
+    # z-scores hardly repeat: a dictionary of them costs four times the time and a quarter more
+    # space before it is given up.
+    repeating = [field.name for field in schema if not pyarrow.types.is_floating(field.type)]
+    return pyarrow.parquet.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=repeating,
+        write_page_checksum=True,
+    )

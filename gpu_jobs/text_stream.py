@@ -13,7 +13,7 @@ import pyarrow
 from contracts.manifest import Compression
 from gpu_jobs.errors import RejectedError
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 """How much text is parsed at a time, and so the longest row."""
 
 MAX_EXPANSION = 200
