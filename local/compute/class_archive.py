@@ -1,6 +1,6 @@
 """Spark's classes, as the JVM keeps them once loaded (application class data sharing).
 
-Half of a short run is the JVM loading and verifying classes. The JVM writes what a small Spark
+Half of a short run is the JVM loading and verifying classes. The JVM can write what a small Spark
 session has loaded to a file when it exits, and later JVMs map that file. Nothing is compiled
 ahead, so runs are only sooner at work, not faster at it.
 """
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import subprocess
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,53 +27,63 @@ _RUN_ID = "class-archive"
 
 
 class ClassArchive:
-    """One archive for each Java and Spark, in the configured folder."""
+    """One archive for each Java and Spark, in `config.class_archives`.
+
+    It is two files: Java's own classes, which not every Java brings along, and Spark's on top.
+    """
 
     def __init__(self, config: ComputeConfig, processes: Processes) -> None:
         self._config = config
         self._processes = processes
-        self._folder = config.class_archives
-        self._path = self._folder / self._name() if self._folder else None
+        self._java = config.java_home / "bin" / "java"
 
-    @property
-    def path(self) -> Path | None:
-        """The archive, or None when there is none (yet)."""
-        return self._path if self._path and self._path.exists() else None
+    def java_options(self) -> list[str]:
+        """What makes a JVM use the archive; nothing when there is none (yet)."""
+        if self._config.class_archives is None:
+            return []
+        base, top = self._files(self._config.class_archives)
+        if not top.exists():
+            return []
+        return [f"-XX:SharedArchiveFile={base}{os.pathsep}{top}"]
 
     def make(self) -> None:
         """Make the archive unless it is there. A failure costs speed only, and is logged."""
-        if self._path is None or self.path:
+        folder = self._config.class_archives
+        if folder is None:
             return
         scratch = self._config.folder.scratch(_RUN_ID)
         log = self._config.folder.emr_log(_RUN_ID, "stderr")
-        for folder in (self._path.parent, scratch, log.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
         try:
-            with self._processes.open(_RUN_ID) as run:
-                if run.start(self._command(scratch, partial, log)) and run.wait().exit_code == 0:
-                    partial.rename(self._path)
+            if self.java_options():
+                return
+            for place in (folder, scratch, log.parent):
+                place.mkdir(parents=True, exist_ok=True)
+            base, top = self._files(folder)
+            partial = top.with_suffix(".partial")
+            options = [f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={partial}"]
+            spark_submit = spark_submit_arguments(self._config, scratch, {}, options)
+            dump = (str(self._java), "-Xshare:dump", options[0])
+            if self._run(scratch, log, *dump) and self._run(
+                scratch, log, *spark_submit, str(_WORKLOAD)
+            ):
+                partial.rename(top)
         except OSError as error:
-            LOGGER.warning("Spark starts without a class archive: %s", error)
+            LOGGER.warning("Spark will start without a class archive: %s", error)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _command(self, scratch: Path, partial: Path, log: Path) -> Command:
-        options = [f"-XX:ArchiveClassesAtExit={partial}"]
-        arguments = spark_submit_arguments(self._config, scratch, {}, options)
-        return Command(
-            arguments=(*arguments, str(_WORKLOAD)),
-            environment=spark_environment(self._config, scratch),
-            folder=scratch,
-            stdout=log,
-            stderr=log,
-        )
+    def _run(self, scratch: Path, log: Path, *arguments: str) -> bool:
+        environment = spark_environment(self._config, scratch)
+        with self._processes.open(_RUN_ID) as run:
+            started = run.start(Command(arguments, environment, scratch, log, log))
+            return started and run.wait().exit_code == 0
 
-    def _name(self) -> str:
-        """Another Java or another Spark gives another name; the JVM would refuse the file."""
-        java = subprocess.run(
-            [self._config.java_home / "bin" / "java", "-version"], capture_output=True, check=True
-        )
-        parts = (java.stderr, str(spark_home()).encode(), version("pyspark").encode())
-        return f"spark-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.jsa"
+    def _files(self, folder: Path) -> tuple[Path, Path]:
+        return folder / f"java-{self._id}.jsa", folder / f"spark-{self._id}.jsa"
+
+    @cached_property
+    def _id(self) -> str:
+        """Another Java or another Spark has another id; the JVM would refuse its files."""
+        java = subprocess.run([self._java, "-version"], capture_output=True, check=False).stderr
+        spark = f"{version('pyspark')} {spark_home()}".encode()
+        return hashlib.sha256(java + spark).hexdigest()[:16]

@@ -95,14 +95,19 @@ def event_detail(run: Document, previous_state: str) -> Document:
     }
 
 
-def failure_details(exit_code: int, log: str) -> str:
-    """EMR Serverless' words for a driver that failed; `log` is the end of its standard error."""
+def failure_details(exit_code: int, reason: str | None) -> str:
+    """EMR Serverless' words for a driver that failed."""
     details = (
         "Job failed, please check complete logs in configured logging destination."
         f" ExitCode: {exit_code}."
     )
+    return f"{details} Last few exceptions: {reason}" if reason else details
+
+
+def last_exception(log: str) -> str | None:
+    """The last line of `log` that names an exception."""
     exceptions = _EXCEPTION.findall(log)
-    return f"{details} Last few exceptions: {exceptions[-1]}" if exceptions else details
+    return exceptions[-1] if exceptions else None
 
 
 def _resources(run: Document, seconds: float) -> Document:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from local.compute import emr_job_run
 from local.compute.arns import Arns
@@ -104,7 +105,8 @@ class EmrRunner:
         try:
             started = processes.start(self._command(run))
         except (StagingFailed, OSError, ValueError) as error:
-            self._end(run_id, "FAILED", emr_job_run.failure_details(1, f"{error}"))
+            self._config.folder.emr_log(run_id, "stderr").write_text(f"{error}\n")
+            self._end(run_id, "FAILED", emr_job_run.failure_details(1, str(error)))
             return
         exit_code = 0
         if started:
@@ -118,7 +120,8 @@ class EmrRunner:
             # It stays as it is: the next start finds that its host was lost.
             return
         elif exit_code:
-            self._end(run_id, "FAILED", emr_job_run.failure_details(exit_code, self._log(run_id)))
+            reason = emr_job_run.last_exception(self._log(run_id))
+            self._end(run_id, "FAILED", emr_job_run.failure_details(exit_code, reason))
         else:
             self._end(run_id, "SUCCESS")
 
@@ -144,12 +147,17 @@ class EmrRunner:
             run["jobDriver"]["sparkSubmit"],
             self._staging(folder.scratch(run_id)),
             self._config,
-            self._class_archive.path,
+            self._class_archive.java_options(),
         )
 
     def _log(self, run_id: str) -> str:
-        """The end of what the driver wrote to its standard error."""
-        with self._config.folder.emr_log(run_id, "stderr").open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - _LOG_END_BYTES))
-            return log.read().decode(errors="replace")
+        """The ends of what the driver wrote; Spark sends Python's tracebacks to stdout."""
+        folder = self._config.folder
+        return "\n".join(_end_of(folder.emr_log(run_id, stream)) for stream in ("stderr", "stdout"))
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as log:
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - _LOG_END_BYTES))
+        return log.read().decode(errors="replace")

@@ -24,7 +24,7 @@ def stage_and_build(
     spark_submit: Mapping[str, Any],
     staging: Staging,
     config: ComputeConfig,
-    class_archive: Path | None,
+    java_options: list[str],
 ) -> Command:
     """Bring to the disk what the run names and return its command.
 
@@ -45,7 +45,6 @@ def stage_and_build(
         for name, value in parameters.conf.items()
         if not name.startswith(_HANDLED_HERE)
     }
-    java_options = [f"-XX:SharedArchiveFile={class_archive}"] if class_archive else []
     if parameters.main_class:
         arguments = ["--class", parameters.main_class, entry_point, *arguments]
     else:
