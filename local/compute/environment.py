@@ -7,7 +7,6 @@ from pathlib import Path
 
 from local.compute.config import ComputeConfig
 from local.processes import MARK as CLOUD_MARK
-from local.processes import MARK as CLOUD_MARK
 
 # What programs and the GPU's libraries need in order to be found; nothing that steers AWS clients,
 # Python or Spark may leak in from the shell that started the server.
