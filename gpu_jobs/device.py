@@ -22,8 +22,8 @@ class Device:
 
 
 def to_host(xp: Any, array: Any) -> Any:
-    """An array of `xp` as NumPy's, in the host's memory."""
-    return array if xp is numpy else xp.asnumpy(array)
+    """An array of `xp` as NumPy's, in the host's memory and in the same order."""
+    return array if xp is numpy else xp.asnumpy(array, order="A")
 
 
 def choose_device(use_gpu: bool) -> Device:
