@@ -15,6 +15,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 export UV_CACHE_DIR := $(CURDIR)/build/cache/uv
+export CDK_HOME := $(CURDIR)/build/cache/cdk
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/cache/jsii
 export CDK_DISABLE_CLI_TELEMETRY := true
 # Compiled modules are kept when they are first imported; compiling all of them costs more.

@@ -10,21 +10,23 @@ from urllib.parse import quote, urlencode
 import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from cli.errors import ApiError, ApiUnreachable
+from cli.errors import ApiError, ApiUnreachable, CliError
 
 TIMEOUT_S = 35
 """A little more than API Gateway waits for the function."""
 
+OUT_OF_DATE = "if API_URL is out of date, `bigdata env` prints it anew"
+
 
 class Api:
-    """The API at `url`, without a slash at its end."""
+    """The API at `url`."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = url.rstrip("/")
         self._session = botocore.session.Session()
         self._http = URLLib3Session(
             proxies=get_environ_proxies(url),
@@ -56,14 +58,13 @@ class Api:
             SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
         try:
             answer = self._http.send(request.prepare())
-        except HTTPClientError as error:
+        except BotoCoreError as error:
             raise ApiUnreachable(
-                f"nobody answers at {self._url}: `bigdata up` starts the local cloud; "
-                "if API_URL is out of date, set it again with `bigdata env`"
+                f"nobody answers at {self._url}: `bigdata up` starts the local cloud; {OUT_OF_DATE}"
             ) from error
         text: str = answer.content.decode(errors="replace")
         if answer.status_code != 200:
-            raise ApiError(answer.status_code, _detail(answer.status_code, text))
+            raise _error(answer.status_code, text, self._url)
         return text
 
     def _region(self) -> str | None:
@@ -71,14 +72,17 @@ class Api:
         return region
 
 
-def _detail(status: int, text: str) -> str:
+def _error(status: int, text: str, url: str) -> CliError:
+    """Our API explains itself in `detail`, API Gateway in `message`."""
     try:
         problem = json.loads(text)
-        said = problem.get("detail") or problem.get("message") or text
-    except (ValueError, AttributeError):
-        said = text
+    except ValueError:
+        problem = {}
+    if detail := problem.get("detail"):
+        return ApiError(status, detail)
+    said = problem.get("message") or text
     if status == 403:
-        return f"the API refuses the request ({said}): your credentials need execute-api:Invoke"
+        return ApiError(status, f"the API refuses you ({said}): you need execute-api:Invoke")
     if status == 404:
-        return f"{said} (`bigdata jobs` lists those there are)"
-    return f"the API answered {status}: {said}"
+        return ApiUnreachable(f"there is no API at {url} ({said}): {OUT_OF_DATE}")
+    return ApiError(status, f"the API answered {status}: {said}")

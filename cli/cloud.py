@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import boto3
 import click
 
-from cli.console import err, out
+from cli.console import err, tell
 from cli.errors import CliError
 from cli.text import seconds
 from local.cloud import Cloud, current
@@ -44,8 +44,8 @@ def up() -> None:
     """
     with steps() as step:
         cloud = bring_up(local_config(), step)
-    err.print(f"the local cloud is up at {cloud.config.endpoint}", markup=False)
-    out.print(HOW_TO_USE, markup=False)
+    tell(f"the local cloud is up at {cloud.config.endpoint}")
+    click.echo(HOW_TO_USE)
 
 
 @click.command()
@@ -57,7 +57,7 @@ def down() -> None:
     home = home_from_environment()
     was_up = current(home) is not None
     take_down(home)
-    err.print("the local cloud is down" if was_up else "no local cloud was up", markup=False)
+    tell("the local cloud is down" if was_up else "no local cloud was up")
 
 
 @click.command(
@@ -87,7 +87,7 @@ def steps() -> Iterator[Callable[[str], None]]:
     def finish() -> None:
         if started:
             name, since = started.pop()
-            err.print(f"✓ {name}  {seconds(time.monotonic() - since)}", markup=False)
+            tell(f"✓ {name}  {seconds(time.monotonic() - since)}")
 
     with err.status("starting") as status:
 

@@ -17,7 +17,7 @@ import click
 
 from cli.api import Api
 from cli.cloud import HOW_TO_USE, local_config, steps
-from cli.console import err, out
+from cli.console import tell
 from cli.errors import CliError
 from cli.flights import write_flights
 from cli.jobs import print_document
@@ -46,7 +46,7 @@ def demo() -> None:
             flights = _unpacked_flights()
         _upload(flights, target, job_id)
         api = Api(target.api_url)
-        err.print(f"$ curl {target.api_url}/jobs/{job_id}", markup=False, soft_wrap=True)
+        tell(f"$ curl {target.api_url}/jobs/{job_id}")
         with shown(job_id) as show:
             text = follow(api, job_id, show)
         (FOLDER / "job.json").write_text(text)
@@ -54,11 +54,9 @@ def demo() -> None:
         document = json.loads(text)
         raise_unless_completed(document)
         fetch(plan_downloads(document, boto3.client("s3"), FOLDER))
-    out.print(
+    click.echo(
         f"\nThe API's answer is in {FOLDER}/job.json, the normalized data are in "
-        f"{FOLDER}/normalized/.\nThe cloud stays up.\n\n{HOW_TO_USE}",
-        markup=False,
-        soft_wrap=True,
+        f"{FOLDER}/normalized/.\nThe cloud stays up.\n\n{HOW_TO_USE}"
     )
 
 
@@ -76,7 +74,7 @@ def _upload(file: Path, target: Target, job_id: str) -> None:
     place = f"s3://{target.ingest_bucket}/input/{file.name}"
     command = ["aws", "s3", "cp", str(file), place]
     command += ["--metadata", f"group-by=carrier,job-id={job_id}"]
-    err.print(f"$ {shlex.join(command)}", markup=False, soft_wrap=True)
+    tell(f"$ {shlex.join(command)}")
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise CliError(f"the upload failed: {done.stderr.strip()}")
@@ -94,6 +92,6 @@ def _taken_down_on_failure(home: Home) -> Iterator[None]:
     except BaseException:
         if not was_up:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            err.print("taking the local cloud down again", markup=False)
+            tell("taking the local cloud down again")
             down(home)
         raise

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import Api
-from cli.console import err, out
+from cli.console import print_result, tell
 from cli.summary import COLOURS, job_summary
 from cli.target import use_target
 from cli.text import count, seconds
@@ -62,11 +62,11 @@ def jobs(
         return
     page = json.loads(text)
     if page["jobs"]:
-        out.print(_table(page["jobs"]))
+        print_result(_table(page["jobs"]))
     else:
-        err.print("no jobs here; `bigdata submit FILE` makes one", markup=False)
+        tell("no jobs here; `bigdata submit FILE` makes one")
     if page["next"]:
-        err.print(f"more: add --next {page['next']}", markup=False, soft_wrap=True)
+        tell(f"more: add --next {page['next']}")
 
 
 def print_document(text: str, as_json: bool) -> None:
@@ -74,14 +74,16 @@ def print_document(text: str, as_json: bool) -> None:
     if as_json:
         click.echo(text)
     else:
-        out.print(job_summary(json.loads(text)), soft_wrap=True)
+        print_result(job_summary(json.loads(text)))
 
 
 def _table(documents: list[dict[str, Any]]) -> Table:
-    table = Table("Job", "Status", box=None, padding=(0, 3, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("Job", no_wrap=True)
+    table.add_column("Status")
     table.add_column("Records", justify="right")
     table.add_column("Took", justify="right")
-    table.add_column("Created")
+    table.add_column("Created", no_wrap=True)
     table.add_column("Source", overflow="fold")
     for document in documents:
         table.add_row(
@@ -89,7 +91,7 @@ def _table(documents: list[dict[str, Any]]) -> Table:
             Text(document["status"], style=COLOURS.get(document["status"], "cyan")),
             count(document["records_processed"]),
             seconds(document["processing_time"]),
-            document["created_at"][:19].replace("T", " "),
+            document["created_at"][:16].replace("T", " "),
             Text(document["source"]["key"]),
         )
     return table

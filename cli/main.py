@@ -14,9 +14,7 @@ from cli.jobs import jobs, status
 from cli.logs import logs
 from cli.results import results
 from cli.submit import submit
-from local.cloud import CloudError
-from local.deployment import DeploymentError
-from local.toolchain import ToolchainError
+from local.errors import CloudError
 
 EPILOG = """
 \b
@@ -30,8 +28,6 @@ Commands talk to the cloud that the shell names (API_URL and INGEST_BUCKET, see 
 else to the local one. BIGDATA_PORT and BIGDATA_COMPUTE_PORT move its ports, BIGDATA_HOME its files.
 """
 
-ERRORS_OF_OURS = (CloudError, DeploymentError, ToolchainError)
-
 
 class Commands(click.Group):
     """Lists the commands in the order in which they are used, and translates errors once."""
@@ -42,7 +38,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ERRORS_OF_OURS as error:
+        except CloudError as error:
             raise CliError(str(error)) from error
         except NoCredentialsError as error:
             raise CliError(
@@ -51,7 +47,7 @@ class Commands(click.Group):
         except ClientError as error:
             raise CliError(f"AWS refuses: {error}") from error
         except BotoCoreError as error:
-            raise CliError(f"AWS cannot be reached: {error}") from error
+            raise CliError(f"AWS: {error}") from error
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,7 +14,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from cli.api import Api
-from cli.console import err, out
+from cli.console import err
 from cli.errors import CliError
 from cli.target import use_target
 from cli.text import count, size
@@ -57,7 +57,7 @@ def results(job_id: str, folder: Path | None) -> None:
         )
     fetch(downloads)
     total = sum(download.target.stat().st_size for download in downloads)
-    out.print(f"{count(len(downloads))} files, {size(total)}, in {folder}", markup=False)
+    click.echo(f"{count(len(downloads), 'file')}, {size(total)}, in {folder}")
 
 
 def plan_downloads(document: dict[str, Any], s3: Any, folder: Path) -> list[Download]:

@@ -10,7 +10,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from cli.api import Api
-from cli.console import err, out
+from cli.console import err, tell
 from cli.errors import CliError
 from cli.jobs import json_option, print_document
 from cli.target import Target, use_target
@@ -78,7 +78,7 @@ def submit(
         )
     version = _upload(plan, target, metadata)
     job_id = job_id or default_id(Upload(target.ingest_bucket, plan.trigger.key, version))
-    err.print(f"job {job_id} is submitted", markup=False)
+    tell(f"job {job_id} is submitted")
     if wait:
         with shown(job_id) as show:
             text = follow(api, job_id, show)
@@ -87,7 +87,7 @@ def submit(
     elif as_json:
         print_document(appear(api, job_id), as_json)
     else:
-        out.print(f"see it with `bigdata status {job_id}`, or --wait for its end", markup=False)
+        click.echo(f"see it with `bigdata status {job_id}`, or --wait for its end")
 
 
 def _metadata(asked: dict[str, str], job_id: str | None) -> dict[str, str]:

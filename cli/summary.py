@@ -49,12 +49,11 @@ def _head(document: Document) -> Text:
     source, status = document["source"], document["status"]
     text = Text(f"{document['job_id']}  ", style="bold")
     text.append(status, style=COLOURS.get(status, "cyan"))
-    kind = source["format"] or "not looked at yet"
-    text.append(f"\ns3://{source['bucket']}/{source['key']}", style="not bold")
-    text.append(f"  ({kind}, {size(source['size_bytes'])})", style="not bold")
+    about = ", ".join(filter(None, [source["format"], size(source["size_bytes"])]))
+    text.append(f"\ns3://{source['bucket']}/{source['key']}  ({about})", style="not bold")
     if document["records_processed"] is not None:
         took = document["processing_time"]
-        said = f"\n{count(document['records_processed'])} records in {seconds(took)}"
+        said = f"\n{count(document['records_processed'], 'record')} in {seconds(took)}"
         overhead = seconds(document["overhead_s"])
         text.append(f"{said}, of which {overhead} outside the stages", style="not bold")
     return text
@@ -103,10 +102,12 @@ def _pipelines(spark: Document) -> Iterator[RenderableType]:
 
 
 def _normalization(normalize: Document) -> Iterator[RenderableType]:
+    columns = normalize["columns"]
+    what = f"{count(len(columns), 'column')} at " if columns is not None else ""
     yield _labelled(
         "normalized",
-        f"{len(normalize['columns'] or ()) or DASH} columns at {rate(normalize['records_per_s'])} "
-        f"on {normalize['device']}: {normalize['device_reason']}",
+        f"{what}{rate(normalize['records_per_s'])} on {normalize['device']}: "
+        f"{normalize['device_reason']}",
     )
 
 
@@ -115,7 +116,7 @@ def _quality(quality: Document) -> Iterator[RenderableType]:
         "quality",
         f"{quality['score']:.1f} of 100; {percent(quality['null_share'])} null, "
         f"{percent(quality['non_finite_share'])} not finite, "
-        f"{count(quality['quarantined'])} rows quarantined",
+        f"{count(quality['quarantined'], 'row')} quarantined",
     )
     shares = sorted((quality["outlier_shares"] or {}).items(), key=lambda item: -item[1])
     if shares:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 DASH = "–"
 
 
-def count(number: int | None) -> str:
-    """336776 as 336,776."""
-    return DASH if number is None else f"{number:,}"
+def count(number: int | None, thing: str = "") -> str:
+    """336776 as 336,776, or as 336,776 records."""
+    if number is None:
+        return DASH
+    return f"{number:,} {thing}{'' if number == 1 else 's'}" if thing else f"{number:,}"
 
 
 def seconds(value: float | None) -> str:
-    """From milliseconds to minutes, with three digits that matter."""
+    """From milliseconds to minutes."""
     if value is None:
         return DASH
-    if value < 1:
+    if value < 0.9995:
         return f"{value * 1000:.0f} ms"
-    if value < 60:
+    if value < 59.95:
         return f"{value:.1f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s"
 
 
 def size(number: int | None) -> str:
@@ -39,7 +43,7 @@ def money(usd: float | None) -> str:
     """US dollars, with as many places as it takes to see something."""
     if usd is None:
         return DASH
-    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.3g}"
+    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${Decimal(f'{usd:.3g}'):f}"
 
 
 def percent(share: float | None) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import Api
-from cli.console import err
+from cli.console import err, tell
 from cli.errors import ApiError, ApiUnreachable, CliError
 from cli.text import seconds, since
 from pipeline.model import AttemptState, Stage, Status
@@ -105,7 +105,7 @@ class _Lines:
         line = f"{document['status']}" + (f" ({line})" if line else "")
         if line != self._shown:
             self._shown = line
-            err.print(f"{time.monotonic() - self._started:6.1f} s  {line}", markup=False)
+            tell(f"{time.monotonic() - self._started:6.1f} s  {line}")
 
 
 class _Stages:
