@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ LOGGER = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+_RULES_FRESH_S = 1.0
 # EventBridge gives up after 185 tries; a refusal is met again here every five seconds.
 _MOST_REFUSALS = 12
 
@@ -48,7 +51,7 @@ def envelope(
 @dataclass(frozen=True)
 class _Rule:
     pattern: str
-    queues: tuple[str, ...]
+    queue_urls: tuple[str, ...]
 
 
 class EventAnnouncer:
@@ -64,6 +67,8 @@ class EventAnnouncer:
         self._sqs = sqs
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._rules: list[_Rule] = []
+        self._rules_read = -math.inf
         self._thread = threading.Thread(target=self._work, name="events")
 
     def announce(self, event: Document) -> None:
@@ -98,6 +103,7 @@ class EventAnnouncer:
                 return True
             except ClientError as error:
                 refusals += 1
+                self._rules_read = -math.inf
                 LOGGER.warning("event %s was refused: %s", event["id"], error)
                 if refusals == _MOST_REFUSALS:
                     LOGGER.error("event given up: %s", json.dumps(event))
@@ -110,23 +116,31 @@ class EventAnnouncer:
 
     def _deliver(self, event: Document) -> None:
         text = json.dumps(event)
-        for rule in self._rules():
+        for rule in self._present_rules():
             if self._events.test_event_pattern(EventPattern=rule.pattern, Event=text)["Result"]:
-                for queue in rule.queues:
-                    url = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+                for url in rule.queue_urls:
                     self._sqs.send_message(QueueUrl=url, MessageBody=text)
 
-    def _rules(self) -> list[_Rule]:
+    def _present_rules(self) -> list[_Rule]:
+        """The deployed rules, read again when they may have changed."""
+        now = time.monotonic()
+        if now - self._rules_read > _RULES_FRESH_S:
+            self._rules = self._read_rules()
+            self._rules_read = now
+        return self._rules
+
+    def _read_rules(self) -> list[_Rule]:
         """The enabled rules of the default bus that have a pattern, with their SQS targets."""
         pages = self._events.get_paginator("list_rules").paginate()
         return [
-            _Rule(rule["EventPattern"], self._queues(rule["Name"]))
+            _Rule(rule["EventPattern"], self._queue_urls(rule["Name"]))
             for page in pages
             for rule in page["Rules"]
             if rule["State"] == "ENABLED" and rule.get("EventPattern")
         ]
 
-    def _queues(self, rule: str) -> tuple[str, ...]:
+    def _queue_urls(self, rule: str) -> tuple[str, ...]:
         targets = self._events.list_targets_by_rule(Rule=rule)["Targets"]
         arns = [target["Arn"].split(":") for target in targets]
-        return tuple(arn[5] for arn in arns if arn[2] == "sqs")
+        queues = [arn[5] for arn in arns if arn[2] == "sqs"]
+        return tuple(self._sqs.get_queue_url(QueueName=queue)["QueueUrl"] for queue in queues)
