@@ -42,7 +42,7 @@ class Commands(click.Group):
             raise CliError(str(error)) from error
         except NoCredentialsError as error:
             raise CliError(
-                "AWS finds no credentials: set AWS_PROFILE, or run `aws login`"
+                "AWS finds no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and the like"
             ) from error
         except ClientError as error:
             raise CliError(f"AWS refuses: {error}") from error
