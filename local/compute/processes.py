@@ -112,6 +112,12 @@ class Run:
             _kill_marked(self._mark)
             self._exited.wait()
 
+    def close(self) -> None:
+        """Kill a process that nobody waited for."""
+        if self._process and not self._exited.is_set():
+            _kill_marked(self._mark)
+            self.wait()
+
 
 class Processes:
     """The runs of one server. `scratch_root` is the server's own, and so is the mark made of it."""
@@ -125,7 +131,7 @@ class Processes:
 
     @contextmanager
     def open(self, run_id: str) -> Iterator[Run]:
-        """The run `run_id`, which can be terminated while the context lasts."""
+        """The run `run_id`, which can be terminated while the context lasts, and ends with it."""
         run = Run(f"{self._prefix}{run_id}", self._grace_s)
         with self._lock:
             self._runs[run_id] = run
@@ -134,6 +140,7 @@ class Processes:
         try:
             yield run
         finally:
+            run.close()
             with self._lock:
                 del self._runs[run_id]
 

@@ -78,7 +78,7 @@ class Spark:
         return dict(answer["jobRun"])
 
     def wait(self, run_id: str, *states: str) -> dict[str, Any]:
-        wait_until(lambda: self.run(run_id)["state"] in (states or ENDED), timeout_s=90)
+        wait_until(lambda: self.run(run_id)["state"] in (states or ENDED), timeout_s=240)
         return self.run(run_id)
 
     def output(self, run_id: str) -> str:
@@ -173,7 +173,7 @@ def test_cancel_kills_the_driver_and_frees_the_place_of_the_next(spark: Spark) -
     assert spark.run(waiting)["state"] == "SCHEDULED"
     spark.emr.cancel_job_run(applicationId=spark.application, jobRunId=waiting)
     assert spark.run(waiting)["state"] == "CANCELLED"
-    wait_until(lambda: spark.output(running) != "", timeout_s=60)
+    wait_until(lambda: spark.output(running) != "", timeout_s=240)
     spark.emr.cancel_job_run(applicationId=spark.application, jobRunId=running)
     assert spark.run(running)["state"] in ("CANCELLING", "CANCELLED")
     assert spark.wait(running)["state"] == "CANCELLED"

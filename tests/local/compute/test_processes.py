@@ -137,3 +137,18 @@ def test_leftovers_of_a_dead_server_are_killed_and_those_of_another_are_not(
         assert run.ending is None
         other.terminate("b")
         assert other_run.wait().ending is Ending.TERMINATED
+
+
+def test_a_run_that_nobody_waited_for_ends_with_its_context(
+    processes: Processes, tmp_path: Path
+) -> None:
+    def fail() -> None:
+        with processes.open("a") as run:
+            run.start(python(tmp_path, GRANDCHILD.format(options="")))
+            printed_pid(tmp_path)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not is_alive(printed_pid(tmp_path))
+    processes.stop()
