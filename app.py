@@ -21,12 +21,14 @@ from stacks.pipeline import PipelineStack
 from stacks.storage import StorageStack
 
 
-def build_app(context: dict[str, object] | None = None) -> cdk.App:
-    """The app with all its stacks; `context` adds to what cdk.json and the command line say.
+def build_app(context: dict[str, object] | None = None, outdir: str | None = None) -> cdk.App:
+    """The app with all its stacks, to be synthesized to `outdir`.
+
+    `context` adds to what cdk.json and the command line say.
 
     Raises ArtifactsMissing when the Lambda functions or the Spark packages were not built.
     """
-    app = cdk.App(context=context)
+    app = cdk.App(context=context, outdir=outdir)
     artifacts = Artifacts(Platform.of(app.node.get_context("lambda_build")))
     artifacts.check()
 

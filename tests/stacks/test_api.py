@@ -1,0 +1,35 @@
+from typing import Any
+
+
+def test_the_api_is_closed_unless_it_is_opened(assembly: Any) -> None:
+    (route,) = assembly.of_type("AWS::ApiGatewayV2::Route")
+    assert route["RouteKey"] == "$default"
+    assert route["AuthorizationType"] == "AWS_IAM"
+
+
+def test_the_stage_throttles_and_logs_who_asks(assembly: Any) -> None:
+    (stage,) = assembly.of_type("AWS::ApiGatewayV2::Stage")
+    assert stage["StageName"] == "$default"
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingBurstLimit": 100,
+        "ThrottlingRateLimit": 50,
+    }
+    assert stage["AccessLogSettings"]["DestinationArn"]
+
+
+def test_the_api_puts_objects_where_files_are_uploaded_and_nowhere_else(assembly: Any) -> None:
+    statements = assembly.statements(assembly.function("api")["Role"])
+    written = [s["Resource"] for s in statements if "s3:PutObject" in s["Action"]]
+    ingest = "arn:aws:s3:::bigdata-ingest-123456789012-eu-west-1"
+    assert [assembly.text(resource) for resource in written] == [f"{ingest}/input/*"]
+
+
+def test_the_api_starts_nothing(assembly: Any) -> None:
+    statements = assembly.statements(assembly.function("api")["Role"])
+    services = {action.partition(":")[0] for s in statements for action in actions(s)}
+    assert services == {"dynamodb", "logs", "s3"}
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else action
