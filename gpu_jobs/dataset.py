@@ -103,7 +103,7 @@ class ParquetDataset:
         return self._reader.batches()
 
     def widen(self) -> None:
-        raise NotImplementedError("Parquet states its types")
+        raise RuntimeError("Parquet states its types, so that nothing can misfit")
 
     def second_pass(self) -> Iterator[Any]:
         return self._reader.batches()

@@ -74,7 +74,7 @@ def measure(dataset: Dataset, device: Device) -> Measured:
 def _measure(dataset: Dataset, device: Device) -> Measured:
     columns = dataset.normalize
     if not columns:
-        raise no_numeric_columns()
+        raise no_numeric_column()
     scaler = StandardScaler(len(columns), device.xp)
     rows = 0
     for batch in _logged(dataset.first_pass(), "read"):
@@ -99,10 +99,10 @@ def standardize(
         write(table)
 
 
-def no_numeric_columns() -> RejectedError:
+def no_numeric_column() -> RejectedError:
     """The problem of a dataset that has nothing to normalize."""
     return RejectedError(
-        "no_numeric_columns",
+        "no_numeric_column",
         "No numeric column is left to normalize: all of them hold text further on.",
     )
 

@@ -29,7 +29,7 @@ from contracts.storage import read_document
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset, open_dataset
 from gpu_jobs.device import Device, choose_device
-from gpu_jobs.engine import Measured, measure, no_numeric_columns, standardize
+from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.parts import PartWriter
 from gpu_jobs.quarantine import Quarantine
@@ -117,15 +117,15 @@ class _Normalization:
         if not measured.rows:
             raise RejectedError("no_rows", "The dataset has no rows. Upload one with data.")
         if len(measured.too_large) == len(measured.columns):
-            raise no_numeric_columns()
+            raise no_numeric_column()
         return measured
 
     def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
         warnings = list(self._dataset.warnings)
         if bad := self._quarantine.first:
             warnings.append(
-                f"{self._quarantine.count:,} bad rows are kept aside in {QUARANTINE_NAME}; "
-                f"the first, {bad.where}: {bad.reason}."
+                f"Bad rows are kept aside in {QUARANTINE_NAME}: {self._quarantine.count:,}. "
+                f"The first, {bad.where}: {bad.reason}."
             )
         for name in measured.too_large if measured else ():
             warnings.append(

@@ -251,8 +251,8 @@ def test_a_few_bad_rows_are_kept_aside_with_a_warning(cloud):
     assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "int64"})) == 0
     assert cloud.metrics().quarantined == 1
     assert cloud.marker().warnings == (
-        "1 bad rows are kept aside in quarantine/rows.jsonl; "
-        "the first, line 3 of input/f.csv: expected 2 fields, found 1.",
+        "Bad rows are kept aside in quarantine/rows.jsonl: 1. "
+        "The first, line 3 of input/f.csv: expected 2 fields, found 1.",
     )
     assert "quarantine/rows.jsonl" in [file.name for file in cloud.marker().files]
 
@@ -261,7 +261,7 @@ def test_text_in_the_only_number_column_is_rejected(cloud):
     cloud.put("input/f.csv", b"a,b\n1,x\ntwo,y\n")
     assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "string"})) == 65
     marker = cloud.marker()
-    assert marker.error.code == "no_numeric_columns"
+    assert marker.error.code == "no_numeric_column"
     assert marker.warnings == (
         "Column 'a' is read as text, and not normalized: 'two' stands in line 3 of input/f.csv.",
     )
