@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from contracts.manifest import Column
 from pipeline.dataset.column_types import is_text
 from pipeline.dataset.content import PARQUET_MAGIC
 from pipeline.dataset.limits import READ_LIMIT, MiB
+from pipeline.dataset.parquet_chunks import repeating_columns
 from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import File
 from pipeline.dataset.table import Table, check_names
@@ -16,8 +16,6 @@ from pipeline.errors import InputRejected
 
 _TAIL_BYTES = 8
 _MAX_FOOTER = READ_LIMIT // 2
-_MAX_DICTIONARY = 1024
-"""Bytes of a dictionary page, packed: some dozens of values of some letters."""
 
 
 def describe(file: File, size: int) -> Table:
@@ -27,7 +25,7 @@ def describe(file: File, size: int) -> Table:
     footer = _read_footer(file, size)
     try:
         rows, table = _parse(footer)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         raise rejected(
             "corrupt_parquet",
             f"The Parquet footer is damaged ({error}). Write the file and upload it again.",
@@ -46,7 +44,8 @@ def _parse(footer: bytes) -> tuple[int, Table]:
 
     parsed = pq.ParquetFile(pa.BufferReader(PARQUET_MAGIC + footer))
     columns = tuple(Column(field.name, str(field.type)) for field in parsed.schema_arrow)
-    return parsed.metadata.num_rows, Table(columns, _categories(parsed.metadata, columns))
+    texts = [column.name for column in columns if is_text(column.type)]
+    return parsed.metadata.num_rows, Table(columns, repeating_columns(footer, texts))
 
 
 def _read_footer(file: File, size: int) -> bytes:
@@ -75,36 +74,3 @@ def _truncated() -> InputRejected:
         "The file begins as Parquet and does not end as such: it was cut off. Upload it again.",
         "footer",
     )
-
-
-def _categories(metadata: Any, columns: tuple[Column, ...]) -> tuple[str, ...]:
-    """The text columns whose dictionaries are small, in the order of the columns."""
-    texts = {column.name for column in columns if is_text(column.type)}
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    paths = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
-    return tuple(
-        path
-        for leaf, path in enumerate(paths)
-        if path in texts and _repeats([group.column(leaf) for group in groups if group.num_rows])
-    )
-
-
-def _repeats(chunks: list[Any]) -> bool:
-    """Whether a column has few different values: a dictionary of some bytes for many rows.
-
-    The dictionary page lies between its own offset and that of the first data page.
-    """
-    if not all(chunk.has_dictionary_page for chunk in chunks):
-        return False
-    sizes = [chunk.data_page_offset - chunk.dictionary_page_offset for chunk in chunks]
-    rows = sum(chunk.num_values for chunk in chunks)
-    return max(sizes) <= _MAX_DICTIONARY and sum(sizes) <= rows and not _is_constant(chunks)
-
-
-def _is_constant(chunks: list[Any]) -> bool:
-    extremes = set()
-    for statistics in (chunk.statistics for chunk in chunks):
-        if statistics is None or not statistics.has_min_max:
-            return False
-        extremes |= {statistics.min, statistics.max}
-    return len(extremes) == 1

@@ -7,15 +7,19 @@ import json
 import time
 import tracemalloc
 import zipfile
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.manifest import Compression, Format
 from pipeline.dataset.description import describe
 from pipeline.dataset.limits import READ_LIMIT, SAMPLE_BYTES
+from pipeline.errors import InputRejected
 
 CSV = b"city,fare\nBonn,1.5\nUlm,2\n"
 MiB = 1 << 20
@@ -411,6 +415,15 @@ def test_what_is_not_read_is_called_by_its_name(rejection, data, kind):
 @pytest.mark.parametrize("header", [b"ORC,Obj", b"BZh,7z", b"PARE,GIF8"])
 def test_a_header_may_begin_like_a_magic_number(look, header):
     assert look(header + b"\n1,2\n").content.format is Format.CSV
+
+
+@given(
+    st.binary(), st.sampled_from([CSV, b'{"a": 1}\n', gzip.compress(CSV), b"PAR1"]), st.booleans()
+)
+def test_whatever_the_bytes_are_the_file_is_described_or_rejected(noise, file, before):
+    data = noise + file if before else file + noise
+    with suppress(InputRejected):
+        describe(io.BytesIO(data), "input/a", len(data))
 
 
 def test_of_parquet_no_more_than_its_ends_are_read():

@@ -47,29 +47,19 @@ def test_a_footer_that_is_too_long_is_not_read():
     assert problem_of(pa.table({"a": [1]}, schema=schema)).code == "read_limit"
 
 
-def test_text_columns_with_a_small_dictionary_are_categories():
-    rows = range(1000)
-    table = pa.table(
-        {
-            "number": [i % 3 for i in rows],
-            "name": [f"n{i}" for i in rows],
-            "constant": ["same" for i in rows],
-            "city": [f"c{i % 3}" for i in rows],
-            "kind": pa.array([f"k{i % 20}" for i in rows]).dictionary_encode(),
-            "nested": [{"city": f"c{i % 3}"} for i in rows],
-        }
-    )
-    assert look(table).categories == ("city", "kind")
-    assert look(table, row_group_size=300).categories == ("city", "kind")
-
-
-def test_without_a_dictionary_nothing_is_known_of_the_values():
-    table = pa.table({"city": [f"c{i % 3}" for i in range(1000)]})
-    assert look(table, use_dictionary=False).categories == ()
-
-
-def test_a_few_different_values_are_no_categories():
-    assert look(pa.table({"city": ["Bonn", "Ulm", "Rom"]})).categories == ()
+def test_a_damaged_byte_of_the_footer_never_ends_the_process():
+    file = io.BytesIO()
+    pq.write_table(pa.table({"a": [1.0] * 9, "city": ["Bonn"] * 9}), file)
+    data = file.getvalue()
+    endings = set()
+    for position in range(len(data) - 8 - pq.ParquetFile(file).metadata.serialized_size, len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 0x11
+        try:
+            describe(io.BytesIO(damaged), len(damaged))
+        except InputRejected as error:
+            endings.add(error.problem.code)
+    assert {"corrupt_parquet", "truncated"} <= endings
 
 
 def test_an_error_of_the_file_itself_is_not_taken_for_a_damaged_footer():
