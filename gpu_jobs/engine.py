@@ -103,7 +103,7 @@ def no_numeric_column() -> RejectedError:
     """The problem of a dataset that has nothing to normalize."""
     return RejectedError(
         "no_numeric_column",
-        "No numeric column is left to normalize: all of them hold text further on.",
+        "No numeric column is left to normalize. The warnings say what became of each.",
     )
 
 
