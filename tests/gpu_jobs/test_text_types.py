@@ -42,7 +42,7 @@ def csv_takes(cell, type_):
 
 
 @pytest.mark.parametrize("type_", [pyarrow.int64(), pyarrow.float64(), pyarrow.bool_()], ids=str)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cell=CELLS)
 @example("0x1F")
 @example(" NA")
