@@ -16,8 +16,6 @@ from local.deployment import compute_client, deploy, write_context
 from local.environment import client_environment, command_environment, foreign_variables
 from local.processes import has_mark
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Cloud:
@@ -64,7 +62,7 @@ def current(home: Home) -> Cloud | None:
     return None
 
 
-def up(config: CloudConfig, progress: Progress = lambda _: None) -> Cloud:
+def up(config: CloudConfig, progress: Callable[[str], None] = lambda _: None) -> Cloud:
     """Bring the cloud up with the app of this checkout in it; a healthy one is kept running.
 
     `progress` is told each step that takes its time. When anything fails, or Ctrl-C is pressed, a
@@ -88,15 +86,14 @@ def up(config: CloudConfig, progress: Progress = lambda _: None) -> Cloud:
 def down(home: Home) -> None:
     """End the cloud in `home`, whatever state it is in; what it holds stays for the next `up`.
 
+    An `up` that is under way fails, since its server and its deployment end too.
     Only a server that was killed has not saved it, and the next `up` starts empty. Raises
     CloudError when a process is left.
     """
-    if home.path.exists():
-        with _alone(home):
-            _end(home)
+    _end(home)
 
 
-def _with_app(config: CloudConfig, pid: int, progress: Progress) -> Cloud:
+def _with_app(config: CloudConfig, pid: int, progress: Callable[[str], None]) -> Cloud:
     targets = register_targets(
         compute_client(config, "batch"), compute_client(config, "emr-serverless")
     )
@@ -108,7 +105,9 @@ def _with_app(config: CloudConfig, pid: int, progress: Progress) -> Cloud:
         "compute_port": config.compute_port,
         "outputs": cloud.outputs,
     }
-    config.home.record.write_text(json.dumps(record, indent=2))
+    partial = config.home.record.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=2))
+    partial.replace(config.home.record)
     return cloud
 
 
@@ -119,7 +118,7 @@ def _end(home: Home) -> None:
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Wait until no other `up` or `down` is under way for `home`."""
+    """Wait until no other `up` is under way for `home`."""
     with home.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

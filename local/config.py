@@ -73,7 +73,7 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Held by the one `up` or `down` that is under way."""
+        """Held by the one `up` that is under way."""
         return self.path / "lock"
 
 

@@ -42,6 +42,7 @@ async def serve(config: CloudConfig, compute: ComputeServer) -> None:
     async def compute_until_the_end() -> None:
         while not answers(config.port):
             await asyncio.sleep(0.05)
+        config.home.unsaved.touch()
         await asyncio.to_thread(compute.start)
         await ending.wait()
         await asyncio.to_thread(wait_until_settled, config, _DEPLOYMENT_PATIENCE_S)
@@ -74,9 +75,8 @@ def main() -> int:
             class_archives=CACHE / "java-classes",
         )
     )
-    config.home.unsaved.touch()
     asyncio.run(serve(config, compute))
-    config.home.unsaved.unlink()
+    config.home.unsaved.unlink(missing_ok=True)
     return 0
 
 

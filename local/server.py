@@ -23,8 +23,6 @@ from local.errors import CloudError, PortTaken
 from local.ports import answers, why_unusable
 from local.processes import marked, stop
 
-Progress = Callable[[str], None]
-
 _MODULE = "local.serve"
 _START_PATIENCE_S = 180.0
 # It waits for a deployment, ends its jobs, and saves what was uploaded.
@@ -34,7 +32,7 @@ _KILL_PATIENCE_S = 3.0
 _STOP_ROUNDS = 3
 
 
-def start(config: CloudConfig, progress: Progress) -> int:
+def start(config: CloudConfig, progress: Callable[[str], None]) -> int:
     """Start the server; returns its process id when it answers on both ports.
 
     Raises CloudError; nothing is left running then.
