@@ -40,7 +40,6 @@ from pipeline.work_queue import WorkQueue
 PARALLEL_READS = 10
 """As many connections as a boto3 client keeps open."""
 
-
 NOT_LOOKED_YET = ""
 """The fingerprint of a folder before the first look; no listing has it."""
 

@@ -42,10 +42,6 @@ class _Part:
     description: Description
 
     @property
-    def name(self) -> str:
-        return _name(self.file)
-
-    @property
     def table(self) -> Table:
         return self.description.table
 
@@ -60,7 +56,7 @@ def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Opt
     for part in parts[1:]:
         _check_same_content(parts[0], part)
     columns, widened = merge_columns(
-        content.format, [FileColumns(part.name, part.table.columns) for part in parts]
+        content.format, [FileColumns(part.file.key, part.table.columns) for part in parts]
     )
     selection = select(replace(parts[0].table, columns=columns), options)
     manifest = Manifest(
@@ -93,27 +89,22 @@ def _parts_with_rows(findings: Sequence[Finding]) -> tuple[list[_Part], tuple[st
         raise rejected(
             "no_rows",
             f"None of the {len(findings)} files has a row. Upload files with data.",
-            listing(_name(file) for file in without_rows),
+            listing(file.key for file in without_rows),
         )
     if not without_rows:
         return parts, ()
-    names = listing(_name(file) for file in without_rows)
+    names = listing(file.key for file in without_rows)
     return parts, (f"Files without rows are left out: {names}.",)
 
 
 def _located(problem: Problem, file: SourceObject) -> Problem:
-    place = ", ".join(filter(None, (_name(file), problem.where)))
-    return replace(problem, where=place)
+    return replace(problem, where=", ".join(filter(None, (file.key, problem.where))))
 
 
 def _check_same_content(first: _Part, other: _Part) -> None:
     a, b = first.description.content, other.description.content
     if (a.format, a.delimiter) != (b.format, b.delimiter):
-        raise mismatch(other.name, f"{first.name!r} is {a}, and {other.name!r} is {b}.")
-
-
-def _name(file: SourceObject) -> str:
-    return file.key.rpartition("/")[2]
+        raise mismatch(other.file.key, f"{first.file.key!r} is {a}, and {other.file.key!r} is {b}.")
 
 
 def _capped(warnings: Sequence[str]) -> tuple[str, ...]:

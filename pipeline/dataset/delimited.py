@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from contracts.manifest import Column
-from pipeline.dataset.column_types import infer, is_text, looks_numeric
+from pipeline.dataset.column_types import fits_int64, infer, is_text, looks_numeric
 from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
 from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import Text
@@ -153,7 +153,7 @@ def _check_header(names: Sequence[str], where: str) -> None:
 
 def _count_up(names: Sequence[str]) -> bool:
     """Whether the names are numbers in a row, such as 0, 1, 2 or years: a header after all."""
-    if len(names) < 2 or not all(name.isdecimal() for name in names):
+    if len(names) < 2 or not all(name.isdecimal() and fits_int64(name) for name in names):
         return False
     numbers = [int(name) for name in names]
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))

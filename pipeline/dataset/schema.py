@@ -14,7 +14,7 @@ from pipeline.errors import InputRejected
 
 @dataclass(frozen=True)
 class FileColumns:
-    """The columns of the file of this name."""
+    """The columns of the file with this key."""
 
     file: str
     columns: tuple[Column, ...]

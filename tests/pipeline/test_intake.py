@@ -363,7 +363,7 @@ def test_a_look_that_comes_again_changes_nothing(world, arriving):
 def test_a_bad_part_rejects_the_folder_and_is_named(world, arriving):
     job = world.intake.settle(arriving(a=CSV, b=b"x,y\n1,2\n"))
 
-    assert (job.error.code, job.error.where) == ("columns_differ", "b")
+    assert (job.error.code, job.error.where) == ("columns_differ", "datasets/taxi/b")
 
 
 def test_a_folder_of_parquet_files_written_by_spark_is_one_dataset(world, arriving):

@@ -56,7 +56,9 @@ def test_files_may_be_compressed_each_in_its_way(folder):
 def test_files_without_rows_are_left_out_with_a_warning(folder):
     found = folder(a=b"", b=CSV, c=b"city,fare\n")
     assert [file.key for file in found.manifest.files] == ["datasets/taxi/b"]
-    assert found.warnings == ("Files without rows are left out: 'a', 'c'.",)
+    assert found.warnings == (
+        "Files without rows are left out: 'datasets/taxi/a', 'datasets/taxi/c'.",
+    )
 
 
 def test_a_folder_without_any_row_is_refused(problem_of):
@@ -66,13 +68,13 @@ def test_a_folder_without_any_row_is_refused(problem_of):
 
 def test_a_bad_file_is_named(problem_of):
     problem = problem_of(a=CSV, b=CSV + b"K\xf6ln,1\n")
-    assert (problem.code, problem.where) == ("encoding", "b, line 4, byte 26")
+    assert (problem.code, problem.where) == ("encoding", "datasets/taxi/b, line 4, byte 26")
 
 
 def test_files_of_another_kind_are_refused_naming_both(problem_of):
     problem = problem_of(a=CSV, b=b'{"city": "Rom", "fare": 1}\n')
-    assert (problem.code, problem.where) == ("columns_differ", "b")
-    assert "'a' is CSV delimited by ',', and 'b' is JSON Lines." in problem.message
+    assert (problem.code, problem.where) == ("columns_differ", "datasets/taxi/b")
+    assert "taxi/a' is CSV delimited by ',', and 'datasets/taxi/b' is JSON Lin" in problem.message
     assert problem_of(a=CSV, b=CSV.replace(b",", b"\t")).code == "columns_differ"
 
 

@@ -58,7 +58,7 @@ def test_the_delimiter_is_the_one_that_makes_a_table(text, delimiter):
     assert sniff_delimiter(whole(text)) == delimiter
 
 
-@pytest.mark.parametrize("first", ["1,2.5,3", "-4", "3,1,2", "0"])
+@pytest.mark.parametrize("first", ["1,2.5,3", "-4", "3,1,2", "0", "9" * 5000 + ",1"])
 def test_a_first_row_of_numbers_is_no_header(first):
     assert problem_of(whole(f"{first}\n{first}\n")).code == "no_header"
 

@@ -82,7 +82,11 @@ def test_text_may_be_compressed(look, pack, compression):
     assert types(found) == {"city": "string", "fare": "double"}
 
 
-@pytest.mark.parametrize("data", [b"", gzip.compress(b""), zstd(b""), b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", gzip.compress(b""), zstd(b""), b"\xef\xbb\xbf"],
+    ids=["plain", "gzip", "zstd", "byte order mark"],
+)
 def test_1_nothing_is_empty(rejection, data):
     assert rejection(data).code == "empty"
 
@@ -390,22 +394,22 @@ def workbook():
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (workbook(), "an Excel workbook"),
-        (b"PK\x03\x04" + b"\0" * 40, "a ZIP archive"),
-        (b"%PDF-1.7\n", "a PDF document"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-        (bz2.compress(CSV), "bzip2-compressed data"),
-        (b"ORC\n\x03\x00", "an ORC file"),
-        (b"Obj\x01\x04", "an Avro file"),
-        (b"SQLite format 3\x00", "an SQLite database"),
-        (b"<!DOCTYPE html><html>", "an HTML or XML page"),
-        (b"\x00" * 257 + b"ustar", "a tar archive"),
-        (gzip.compress(parquet(NUMBERS)), "a compressed Parquet file"),
-    ],
-)
+FOREIGN = [
+    (workbook(), "an Excel workbook"),
+    (b"PK\x03\x04" + b"\0" * 40, "a ZIP archive"),
+    (b"%PDF-1.7\n", "a PDF document"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (bz2.compress(CSV), "bzip2-compressed data"),
+    (b"ORC\n\x03\x00", "an ORC file"),
+    (b"Obj\x01\x04", "an Avro file"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"<!DOCTYPE html><html>", "an HTML or XML page"),
+    (b"\x00" * 257 + b"ustar", "a tar archive"),
+    (gzip.compress(parquet(NUMBERS)), "a compressed Parquet file"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind"), FOREIGN, ids=[kind for _, kind in FOREIGN])
 def test_what_is_not_read_is_called_by_its_name(rejection, data, kind):
     problem = rejection(data)
     assert problem.code == "unsupported_format"
