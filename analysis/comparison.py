@@ -50,8 +50,9 @@ def pipeline_report(timings: PipelineTimings, rows: int) -> PipelineReport:
 
 def compare_speed(timings: SparkTimings, agreement: AgreementReport | None) -> Comparison:
     """Compare the pipelines' run times; `agreement` is None unless both left a summary."""
-    if timings.rdd is None:
-        return Comparison("Only the DataFrame pipeline was asked for: nothing to compare.")
+    if timings.rdd is None or timings.dataframe is None:
+        asked = "RDD" if timings.dataframe is None else "DataFrame"
+        return Comparison(f"Only the {asked} pipeline was asked for: nothing to compare.")
     for name, pipeline in (("RDD", timings.rdd), ("DataFrame", timings.dataframe)):
         if pipeline.error is not None:
             return Comparison(f"The {name} pipeline failed, nothing to compare: {pipeline.error}")

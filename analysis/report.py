@@ -122,7 +122,7 @@ def _spark(results: StageResults) -> SparkReport:
         startup_seconds=timings.startup_seconds,
         warm_up_seconds=timings.warm_up_seconds,
         rdd=pipeline_report(timings.rdd, timings.rows) if timings.rdd else None,
-        dataframe=pipeline_report(timings.dataframe, timings.rows),
+        dataframe=(pipeline_report(timings.dataframe, timings.rows) if timings.dataframe else None),
         speedup=comparison.speedup,
         ci95=comparison.ci95,
         verdict=comparison.verdict,

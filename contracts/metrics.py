@@ -58,5 +58,5 @@ class SparkTimings:
     cores: int
     startup_seconds: float
     warm_up_seconds: float
-    dataframe: PipelineTimings
+    dataframe: PipelineTimings | None
     rdd: PipelineTimings | None

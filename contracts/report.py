@@ -99,7 +99,7 @@ class SparkReport:
     startup_seconds: float
     warm_up_seconds: float
     rdd: PipelineReport | None
-    dataframe: PipelineReport
+    dataframe: PipelineReport | None
     speedup: float | None
     ci95: tuple[float, float] | None
     verdict: str
