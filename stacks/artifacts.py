@@ -163,7 +163,14 @@ def _install(
     if target.exists() and stamp.exists() and stamp.read_text() == digest:
         return
     command = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
-    command += ["--constraint", str(LOCK), "--python-version", platform.python_version]
+    command += [
+        "--python",
+        sys.executable,
+        "--constraint",
+        str(LOCK),
+        "--python-version",
+        platform.python_version,
+    ]
     if platform.uv_platform:
         command += ["--python-platform", platform.uv_platform]
     with tempfile.TemporaryDirectory(dir=target.parent) as name:

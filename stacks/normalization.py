@@ -27,7 +27,7 @@ DISK = cdk.Size.gibibytes(100)
 TIMEOUT = cdk.Duration.hours(2)
 
 # What gpu_jobs/Dockerfile copies; all else stays out of the build context.
-IMAGE_CONTEXT = ("contracts", "gpu_jobs", "requirements.txt")
+IMAGE_CONTEXT = ("contracts", "gpu_jobs")
 
 _HOST_POLICY = "service-role/AmazonEC2ContainerServiceforEC2Role"
 

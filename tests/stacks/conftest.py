@@ -24,6 +24,7 @@ os.environ["CDK_VALIDATION"] = "false"
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests in one process, so that parallel runs synthesize once."""
     for item in items:

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -106,3 +107,14 @@ def test_the_job_role_reads_datasets_and_writes_its_attempts_alone(assembly: Any
     assert [assembly.text(resource) for resource in written] == [
         f"{results}/*/attempts/normalize-*"
     ]
+
+
+def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else(assembly: Any) -> None:
+    assets = json.loads((assembly.folder / "Bigdata-Compute.assets.json").read_text())
+    (image,) = assets["dockerImages"].values()
+    context = assembly.folder / image["source"]["directory"]
+    lines = (context / image["source"]["dockerFile"]).read_text().splitlines()
+    copied = [line.split()[1] for line in lines if line.startswith("COPY ")]
+    assert all((context / path).exists() for path in copied)
+    assert {path.name for path in context.iterdir()} == {path.split("/")[0] for path in copied}
+    assert not list(context.rglob("__pycache__"))
