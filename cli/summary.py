@@ -62,7 +62,7 @@ def _head(document: Document) -> Text:
 def _stages(document: Document) -> Table:
     by_stage = (document["cost"] or {}).get("by_stage", {})
     table = _table("Stage", "State")
-    for heading in ("Time", "Cost", "Per record"):
+    for heading in ("Time", "Cost", "Per million"):
         table.add_column(heading, justify="right")
     table.add_column("Basis")
     for stage in document["stages"]:
@@ -73,7 +73,7 @@ def _stages(document: Document) -> Table:
             stage["status"],
             seconds(stage["duration_s"]),
             money(cost.get("usd")),
-            money(cost.get("per_record_usd")),
+            money(_per_million(cost.get("per_record_usd"))),
             cost.get("basis", DASH),
         )
     return table
@@ -97,7 +97,9 @@ def _pipelines(spark: Document) -> Iterator[RenderableType]:
     if spark["speedup"] is not None:
         low, high = spark["ci95"] or (None, None)
         interval = f" (95 % confidence: {low:.2f} to {high:.2f})" if low is not None else ""
-        yield _labelled("speed-up", f"{spark['speedup']:.2f} ×{interval}")
+        yield _labelled(
+            "speed-up", f"DataFrame runs {spark['speedup']:.2f} × as fast as RDD{interval}"
+        )
     yield _labelled("verdict", spark["verdict"])
 
 
@@ -127,9 +129,14 @@ def _quality(quality: Document) -> Iterator[RenderableType]:
 def _cost(cost: Document) -> Text:
     return _labelled(
         "cost",
-        f"{money(cost['total_usd'])}, {money(cost['per_record_usd'])} a record; "
-        f"what AWS would ask in {cost['region']} at the prices of {cost['prices_as_of']}",
+        f"{money(cost['total_usd'])}, {money(_per_million(cost['per_record_usd']))} for a million "
+        f"records: what AWS would ask in {cost['region']} at the prices of {cost['prices_as_of']}",
     )
+
+
+def _per_million(usd: float | None) -> float | None:
+    """What a million records cost; what one costs has too many zeros to be read."""
+    return None if usd is None else usd * 1_000_000
 
 
 def _error(error: Document) -> Text:

@@ -21,7 +21,7 @@ from cli.text import seconds, since
 from pipeline.model import AttemptState, Stage, Status
 
 POLL_S = 0.5
-APPEARS_WITHIN_S = 60.0
+APPEARS_WITHIN_S = 120.0
 FAILURES_IN_A_ROW = 5
 
 Document = dict[str, Any]
