@@ -15,6 +15,7 @@ what changed; dependencies are installed again only when their versions or the r
 from __future__ import annotations
 
 import compileall
+import fcntl
 import hashlib
 import json
 import os
@@ -131,10 +132,19 @@ class Artifacts:
 
 
 def build(artifacts: Artifacts) -> None:
-    """Bring all four artefacts up to date. Raises CalledProcessError when uv fails."""
-    artifacts.functions.parent.mkdir(parents=True, exist_ok=True)
-    platform = artifacts.platform
+    """Bring all four artefacts up to date, one process at a time.
 
+    Raises CalledProcessError when uv fails.
+    """
+    directory = artifacts.functions.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build(artifacts)
+
+
+def _build(artifacts: Artifacts) -> None:
+    platform = artifacts.platform
     dependencies = artifacts.functions.with_name("functions-dependencies.zip")
     _install(platform, FUNCTION_REQUIREMENTS, _UNUSED, dependencies, _write_zip)
     with replacing(artifacts.functions) as partial:

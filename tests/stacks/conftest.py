@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import runpy
@@ -19,17 +20,11 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 # cfn-lint and cdk-nag look harder than CDK's own check of every template, which takes seconds. The
 # variable is read when aws_cdk is imported.
 os.environ["CDK_VALIDATION"] = "false"
+# Where Node.js is when it came from PyPI.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-
-HERE = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests in one process, so that parallel runs synthesize once."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("stacks"))
+# What the CDK may be told of the machine: where to keep its own files.
+CACHES = ("HOME", "CDK_HOME", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")
 
 
 @dataclass(frozen=True)
@@ -101,16 +96,32 @@ def artifacts() -> Artifacts:
 
 
 @pytest.fixture(scope="session")
-def assembly(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a parallel run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def assembly(
+    artifacts: Artifacts, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Assembly:
     """What `cdk synth` makes where there are neither credentials nor Docker."""
-    tools = tmp_path_factory.mktemp("tools")
+    folder = run_folder / "cdk.out"
+    with (run_folder / "synth.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "manifest.json").exists():
+            run_synth(folder, tmp_path_factory.mktemp("tools"))
+    return read_assembly(folder)
+
+
+def run_synth(folder: Path, tools: Path) -> None:
     node = shutil.which("node")
     assert node
     (tools / "node").symlink_to(node)
-    folder = tmp_path_factory.mktemp("aws") / "cdk.out"
     environment = {
         "PATH": str(tools),
-        "HOME": os.environ.get("HOME", str(tools)),
+        **{name: os.environ[name] for name in CACHES if name in os.environ},
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -125,7 +136,6 @@ def assembly(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> 
         env=environment,
         check=True,
     )
-    return read_assembly(folder)
 
 
 @pytest.fixture(scope="session")
