@@ -10,13 +10,18 @@ import runpy
 import sys
 from pathlib import Path
 
-from local.config import REPOSITORY
+from local.config import HOST, REPOSITORY
 
 # The variable in which the command line hands its context to an app.
 CONTEXT_VARIABLE = "CDK_CONTEXT_JSON"
 
 
 def main(context_file: Path) -> None:
+    # Deployed to AWS with this context, the API would be open to everybody.
+    if not os.environ.get("AWS_ENDPOINT_URL", "").startswith(f"http://{HOST}:"):
+        sys.exit(
+            "CDK_APP is set for the local cloud, but AWS_ENDPOINT_URL is not: open a new shell"
+        )
     context = json.loads(os.environ.get(CONTEXT_VARIABLE, "{}"))
     context.update(json.loads(context_file.read_text()))
     os.environ[CONTEXT_VARIABLE] = json.dumps(context)
