@@ -1,6 +1,14 @@
 """The Spark scripts: `compare`, `dataframe_pipeline`, `rdd_pipeline`, each run by spark-submit.
 
 Every script takes one argument, the URI of its SparkSpec, and leaves its summaries, the timings and
-the marker below the spec's output. `job` is what they share; `inputs` and `group_text` see to it
-that both pipelines mean the same rows and the same groups.
+the marker below the spec's output.
+
+    job               the frame of all three: spec in, documents out
+    session           the Spark session and its settings
+    turns             runs the pipelines by turns and times them
+    parquet_parts     opens the inputs
+    groups            the keys that both pipelines group by, and their text
+    correlation       the matrix of correlations from its pairs
+    group_moments     statistics of groups × columns, mergeable   ┐ the RDD pipeline's
+    pair_moments      moments of pairs of columns, mergeable      ┘ partial results
 """

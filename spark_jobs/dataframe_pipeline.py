@@ -1,148 +1,146 @@
 """The DataFrame pipeline: Spark SQL's own aggregates, no Python on the way of a row.
 
-Two aggregations over the same scan: by group, and for the correlations, over everything. Spark
-computes means, deviations and correlations in the updating form of Chan, Golub and LeVeque.
+Two aggregations, each a scan of its own, because what Spark keeps of a correlation does not merge
+across groups. The statistics are of the long form, a row for each value, so that there are six
+aggregates whatever the number of columns; the correlations are one aggregate for each pair. Spark
+updates means, deviations and correlations one by one, as Chan, Golub and LeVeque do.
 """
 
 from __future__ import annotations
 
-import math
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import combinations
+from operator import itemgetter
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow
-from pyspark.sql import Column, DataFrame, Row, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql import types as T  # noqa: N812
+from pyspark.sql import Column, DataFrame, Row, SparkSession, functions, types
 from pyspark.sql.pandas.types import from_arrow_type
 
 from contracts.spec import SparkSpec
 from contracts.summary import OUTLIER_Z, ColumnSummary, GroupSummary, Summary
-from spark_jobs.inputs import group_text, selected_schema, time_text
-from spark_jobs.job import run_alone
+from spark_jobs.correlation import matrix
+from spark_jobs.groups import check_number, in_order, key_text, key_type
+from spark_jobs.job import Pipeline, main
+from spark_jobs.parquet_parts import open_part
 
-GROUP = "group"
+Pair = tuple[int, int]
+
 STATISTICS = ("count", "mean", "std", "minimum", "maximum", "outliers")
-PAIRS_AT_ONCE = 32
-"""More correlations in one aggregation make a method that the JVM does not compile."""
+
+UNSIGNED = {
+    pyarrow.uint8(): types.ShortType(),
+    pyarrow.uint16(): types.IntegerType(),
+    pyarrow.uint32(): types.LongType(),
+    pyarrow.uint64(): types.DecimalType(20, 0),
+}
+"""As Spark reads Parquet's unsigned integers, which it has no types for."""
+
+PAIRS_AT_ONCE = 100
+"""Correlations of one aggregation; a few hundred make code that the JVM will not compile."""
 
 
 def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
-    """The summary of the spec's inputs."""
-    schema = selected_schema(spec)
-    frame = read(session, spec, schema)
-    width = len(spec.columns)
-    groups = by_group(frame, width).collect()
-    text = time_text if _is_time(schema, spec) else group_text
+    """The summary of the spec's inputs. Raises GroupingError, and what Spark and pyarrow raise."""
+    with open_part(spec.inputs[0]) as part:
+        schema = part.schema_arrow
+    group_type = pyarrow.string() if spec.group_by is None else schema.field(spec.group_by).type
+    frame = read(session, spec, group_type)
+    rows = by_group(frame, len(spec.columns)).collect()
+    varies = _varies(rows, len(spec.columns))
+    r = correlations(frame, [column for column in range(len(varies)) if varies[column]])
+    groups = in_order(_group_summaries(rows, group_type))
     return Summary(
         pipeline="dataframe",
-        rows=sum(row["rows"] for row in groups),
+        rows=sum(group.rows for group in groups),
         group_by=spec.group_by,
         columns=spec.columns,
-        groups=_groups(groups, width, text),
-        correlation=_matrix(_correlations(frame, width), width),
+        groups=groups,
+        correlation=matrix(varies, lambda i, j: r[i, j]),
     )
 
 
-def read(session: SparkSession, spec: SparkSpec, schema: Any) -> DataFrame:
-    """The columns as doubles named c0, c1, … and the group as `group`."""
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    # A correlation with a constant is null, not an error.
-    session.conf.set("spark.sql.ansi.enabled", "false")
-    session.conf.set("spark.sql.caseSensitive", "true")
-    session.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    # So many groups fit one task; more shuffle partitions only cost their start.
-    session.conf.set("spark.sql.shuffle.partitions", str(session.sparkContext.defaultParallelism))
-    session.conf.set("spark.sql.codegen.maxFields", "2000")
-    stored = T.StructType([T.StructField(f.name, _stored_type(f.type)) for f in schema])
-    values = [_column(name).cast("double").alias(f"c{i}") for i, name in enumerate(spec.columns)]
-    group = F.lit(None).cast("string")
+def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:
+    """The frame of `key`, what the rows are grouped by, and the columns as doubles c0, c1, …
+
+    Only these have a type here, so the parts may have columns of types that Spark does not know.
+    `group_type` is the Arrow type of the grouping column.
+    """
+    stored: dict[str, types.DataType] = {name: types.DoubleType() for name in spec.columns}
+    key = functions.lit(None).cast("string")
     if spec.group_by is not None:
-        group = _group(_column(spec.group_by), schema.field(spec.group_by).type)
-    return session.read.schema(stored).parquet(*spec.inputs).select(group.alias(GROUP), *values)
+        stored[spec.group_by] = spark_type(key_type(group_type))
+        key = _column(spec.group_by)
+    schema = types.StructType([types.StructField(*field) for field in stored.items()])
+    values = [
+        _column(name).cast("double").alias(f"c{index}") for index, name in enumerate(spec.columns)
+    ]
+    # Hadoop takes the characters of a path as they are, and escapes them itself.
+    paths = [unquote(uri) if uri.startswith("file:") else uri for uri in spec.inputs]
+    return session.read.schema(schema).parquet(*paths).select(key.alias("key"), *values)
+
+
+def spark_type(key: Any) -> types.DataType:
+    """The type in which Spark reads Parquet keys of the Arrow type `key`."""
+    return UNSIGNED.get(key) or from_arrow_type(key)
 
 
 def by_group(frame: DataFrame, width: int) -> DataFrame:
-    """Of each group the number of rows, and of each column its STATISTICS as `mean_c0`, …"""
-    aggregates = [F.count(F.lit(1)).alias("rows")]
-    for column in (f"c{i}" for i in range(width)):
-        value = F.col(column)
-        found: Sequence[Column] = (
-            F.count(value),
-            F.avg(value),
-            F.stddev_pop(value),
-            F.min(value),
-            F.max(value),
-            F.count_if(F.abs(value) > OUTLIER_Z),
-        )
-        named = zip(STATISTICS, found, strict=True)
-        aggregates += [statistic.alias(f"{name}_{column}") for name, statistic in named]
-    return frame.groupBy(GROUP).agg(*aggregates)
+    """One row for each group's `key` and each `column`, 0 … width - 1, with its statistics."""
+    values = ", ".join(f"{index}, c{index}" for index in range(width))
+    long_form = frame.select("key", functions.expr(f"stack({width}, {values}) AS (column, value)"))
+    value = functions.col("value")
+    return long_form.groupBy("key", "column").agg(
+        functions.count(functions.lit(1)).alias("rows"),
+        functions.count(value).alias("count"),
+        functions.avg(value).alias("mean"),
+        functions.stddev_pop(value).alias("std"),
+        functions.min(value).alias("minimum"),
+        functions.max(value).alias("maximum"),
+        functions.count_if(functions.abs(value) > OUTLIER_Z).alias("outliers"),
+    )
 
 
-def _correlations(frame: DataFrame, width: int) -> dict[tuple[int, int], float | None]:
-    """Pearson's r of each pair of columns (i, j), i ≤ j; a column with itself shows constants."""
-    pairs = [(i, j) for i in range(width) for j in range(i, width)]
-    found: dict[tuple[int, int], float | None] = {}
+def correlations(frame: DataFrame, columns: Sequence[int]) -> dict[Pair, float | None]:
+    """Pearson's r of each pair of `columns`, None when one is constant where both are present."""
+    pairs = list(combinations(columns, 2))
+    found: dict[Pair, float | None] = {}
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         some = pairs[start : start + PAIRS_AT_ONCE]
-        (row,) = frame.agg(*[F.corr(f"c{i}", f"c{j}") for i, j in some]).collect()
-        found |= dict(zip(some, map(_finite, row), strict=True))
+        (row,) = frame.selectExpr(*(f"corr(c{i}, c{j})" for i, j in some)).collect()
+        found.update(zip(some, row, strict=True))
     return found
 
 
-def _matrix(
-    found: dict[tuple[int, int], float | None], width: int
-) -> tuple[tuple[float | None, ...], ...]:
-    return tuple(tuple(found[min(i, j), max(i, j)] for j in range(width)) for i in range(width))
-
-
-def _groups(rows: list[Row], width: int, text: Any) -> tuple[GroupSummary, ...]:
-    groups = [
-        GroupSummary(text(row[GROUP]), row["rows"], tuple(_summary(row, i) for i in range(width)))
-        for row in rows
-    ]
-    return tuple(sorted(groups, key=lambda group: (group.group is not None, group.group or "")))
-
-
-def _summary(row: Row, index: int) -> ColumnSummary:
-    return ColumnSummary(*(row[f"{name}_c{index}"] for name in STATISTICS))
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
-
-
 def _column(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
+    return functions.col("`" + name.replace("`", "``") + "`")
 
 
-def _stored_type(arrow_type: Any) -> T.DataType:
-    if _is_nanoseconds(arrow_type):
-        return T.LongType()
-    if pyarrow.types.is_dictionary(arrow_type):
-        return from_arrow_type(arrow_type.value_type)
-    return from_arrow_type(arrow_type)
+def _varies(rows: Sequence[Row], width: int) -> list[bool]:
+    """Of each column, whether it has two different values in all groups together."""
+    values: list[set[float]] = [set() for _ in range(width)]
+    for row in rows:
+        values[row["column"]] |= {row["minimum"], row["maximum"]} - {None}
+    return [len(of_column) > 1 for of_column in values]
 
 
-def _group(column: Column, arrow_type: Any) -> Column:
-    if _is_nanoseconds(arrow_type):
-        return F.call_function("div", column - F.pmod(column, F.lit(1000)), F.lit(1000))
-    if pyarrow.types.is_timestamp(arrow_type):
-        return F.unix_micros(column.cast("timestamp"))
-    return column
-
-
-def _is_nanoseconds(arrow_type: Any) -> bool:
-    return bool(pyarrow.types.is_timestamp(arrow_type)) and arrow_type.unit == "ns"
-
-
-def _is_time(schema: Any, spec: SparkSpec) -> bool:
-    if spec.group_by is None:
-        return False
-    return bool(pyarrow.types.is_timestamp(schema.field(spec.group_by).type))
+def _group_summaries(rows: Sequence[Row], group_type: Any) -> list[GroupSummary]:
+    by_text: dict[str | None, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=itemgetter("column")):
+        by_text[key_text(row["key"], group_type)].append(row)
+    check_number(len(by_text))
+    return [
+        GroupSummary(
+            group=text,
+            rows=of_group[0]["rows"],
+            columns=tuple(ColumnSummary(*(row[name] for name in STATISTICS)) for row in of_group),
+        )
+        for text, of_group in by_text.items()
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(run_alone("dataframe", summarise))
+    sys.exit(main(Pipeline("dataframe", summarise)))

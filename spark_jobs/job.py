@@ -1,13 +1,13 @@
-"""What the scripts share: the spec in, the summaries, the timings and the marker out."""
+"""The frame of all scripts: the spec in, the summaries, the timings and the marker out."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import boto3
 from pyspark.sql import SparkSession
@@ -15,112 +15,102 @@ from pyspark.sql import SparkSession
 from contracts.codec import to_json
 from contracts.layout import MARKER_NAME, TIMINGS_NAME, S3Uri, summary_name
 from contracts.marker import Marker, Outcome, OutputFile
-from contracts.metrics import PipelineTimings, SparkTimings
+from contracts.metrics import SparkTimings
 from contracts.spec import SparkSpec
-from contracts.storage import read_document
+from contracts.storage import S3Client, read_document, write_document
 from contracts.summary import Summary
+from spark_jobs.session import open_session, seconds_since_start
+from spark_jobs.turns import Result, Runner, run_by_turns, say
 
 STAGE = "spark"
 
-Summarise = Callable[[SparkSession, SparkSpec], Summary]
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One way to the summary; `name` is rdd or dataframe."""
+
+    name: str
+    summarise: Callable[[SparkSession, SparkSpec], Summary]
 
 
-class Job:
-    """One attempt: its spec, its session, and what it leaves."""
+def main(*pipelines: Pipeline) -> int:
+    """The process's exit code: 0 when at least one of the pipelines has left its summary.
 
-    def __init__(self, spec_uri: str, s3: Any) -> None:
-        self._s3 = s3
-        self._started_at = _now()
-        self.spec = read_document(SparkSpec, spec_uri, s3)
-        self.session = SparkSession.builder.appName(self.spec.job_id).getOrCreate()
-        self.session.sparkContext.setLogLevel("WARN")
-        self.session.range(1).count()
-        self.startup_seconds = time.time() - _driver_start(self.session)
-        say(f"Spark is up after {self.startup_seconds:.1f} s")
-
-    def run(self, pipeline: str, summarise: Summarise) -> tuple[Summary | None, float, str | None]:
-        """Run a pipeline once: its summary and wall time in seconds, or why it failed."""
-        began = time.perf_counter()
-        try:
-            summary = summarise(self.session, self.spec)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-            say(f"{pipeline} failed: {reason}")
-            return None, 0.0, reason
-        return summary, time.perf_counter() - began, None
-
-    def leave(
-        self,
-        summaries: dict[str, Summary],
-        warm_up_seconds: float,
-        dataframe: PipelineTimings | None,
-        rdd: PipelineTimings | None,
-    ) -> int:
-        """Write the documents, the marker last; returns the process's exit code."""
-        if not summaries:
-            return 1
-        timings = SparkTimings(
-            rows=self.spec.rows,
-            cores=self.session.sparkContext.defaultParallelism,
-            startup_seconds=self.startup_seconds,
-            warm_up_seconds=warm_up_seconds,
-            dataframe=dataframe,
-            rdd=rdd,
-        )
-        files = [self._write(summary_name(name), summary) for name, summary in summaries.items()]
-        files.append(self._write(TIMINGS_NAME, timings))
-        marker = Marker(
-            job_id=self.spec.job_id,
-            stage=STAGE,
-            attempt=self.spec.attempt,
-            outcome=Outcome.SUCCEEDED,
-            started_at=self._started_at,
-            finished_at=_now(),
-            files=tuple(files),
-        )
-        self._write(MARKER_NAME, marker)
-        return 0
-
-    def _write(self, name: str, document: Any) -> OutputFile:
-        body = to_json(document).encode()
-        place = S3Uri.parse(self.spec.output).join(name)
-        self._s3.put_object(
-            Bucket=place.bucket, Key=place.key, Body=body, ContentType="application/json"
-        )
-        return OutputFile(name, len(body), hashlib.sha256(body).hexdigest())
-
-
-def run_alone(pipeline: str, summarise: Summarise) -> int:
-    """One pipeline as a script of its own: a warm-up, then one timed run."""
-    job = start()
-    _, warm_up_seconds, _ = job.run(pipeline, summarise)
-    summary, seconds, error = job.run(pipeline, summarise)
-    timings = PipelineTimings((seconds,) if summary else (), error)
-    say(f"{pipeline} {seconds:.2f} s")
-    return job.leave(
-        {pipeline: summary} if summary else {},
-        warm_up_seconds,
-        dataframe=timings if pipeline == "dataframe" else None,
-        rdd=timings if pipeline == "rdd" else None,
-    )
-
-
-def start() -> Job:
-    """The job that the command line names."""
+    Two pipelines or more are compared; a single one runs once, cold, for the sake of its result.
+    """
     if len(sys.argv) != 2:
-        sys.exit("usage: spark-submit SCRIPT SPEC-URI")
-    return Job(sys.argv[1], boto3.client("s3"))
+        print("usage: spark-submit SCRIPT SPEC-URI", file=sys.stderr)
+        return 2
+    s3 = boto3.client("s3")
+    return run(pipelines, read_document(SparkSpec, sys.argv[1], s3), s3)
 
 
-def say(line: str) -> None:
-    """Progress, in the driver's standard output."""
-    print(line, flush=True)
+def run(pipelines: Sequence[Pipeline], spec: SparkSpec, s3: S3Client) -> int:
+    """Run `pipelines` over what `spec` names; see `main`."""
+    started_at = _now()
+    session = open_session(f"{spec.job_id} {STAGE}-{spec.attempt}")
+    startup_seconds = seconds_since_start(session)
+    cores = session.sparkContext.defaultParallelism
+    say(f"Spark is up after {startup_seconds:.1f} s, with {cores} cores")
+    runners = [Runner(one.name, partial(one.summarise, session, spec)) for one in pipelines]
+    warm_up_seconds = run_by_turns(runners) if len(runners) > 1 else _run_once(*runners)
+    results = {runner.pipeline: runner.result() for runner in runners}
+    if not any(result.summary for result in results.values()):
+        return 1
+    timings = SparkTimings(
+        rows=spec.rows,
+        cores=cores,
+        startup_seconds=startup_seconds,
+        warm_up_seconds=warm_up_seconds,
+        dataframe=results["dataframe"].timings if "dataframe" in results else None,
+        rdd=results["rdd"].timings if "rdd" in results else None,
+    )
+    _leave(spec, started_at, results, timings, s3)
+    return 0
 
 
-def _driver_start(session: SparkSession) -> float:
-    """When the driver's JVM started, in seconds since 1970."""
-    jvm: Any = session.sparkContext._jvm
-    return float(jvm.java.lang.management.ManagementFactory.getRuntimeMXBean().getStartTime()) / 1e3
+def _run_once(runner: Runner) -> float:
+    say(f"{runner.pipeline}: {runner.timed_run():.2f} s")
+    return 0.0
+
+
+def _leave(
+    spec: SparkSpec,
+    started_at: str,
+    results: Mapping[str, Result],
+    timings: SparkTimings,
+    s3: S3Client,
+) -> None:
+    """Write the documents and last, because it makes them count, the marker."""
+    documents: dict[str, object] = {
+        summary_name(pipeline): result.summary
+        for pipeline, result in results.items()
+        if result.summary
+    }
+    documents[TIMINGS_NAME] = timings
+    output = S3Uri.parse(spec.output)
+    for name, document in documents.items():
+        write_document(document, str(output.join(name)), s3)
+    marker = Marker(
+        job_id=spec.job_id,
+        stage=STAGE,
+        attempt=spec.attempt,
+        outcome=Outcome.SUCCEEDED,
+        started_at=started_at,
+        finished_at=_now(),
+        files=tuple(_output_file(name, document) for name, document in documents.items()),
+        warnings=tuple(
+            f"the {pipeline} pipeline failed: {result.timings.error}"
+            for pipeline, result in results.items()
+            if result.timings.error
+        ),
+    )
+    write_document(marker, str(output.join(MARKER_NAME)), s3)
+
+
+def _output_file(name: str, document: object) -> OutputFile:
+    body = to_json(document).encode()
+    return OutputFile(name, len(body), hashlib.sha256(body).hexdigest())
 
 
 def _now() -> str:

@@ -178,12 +178,18 @@ def test_the_users_own_cdk_sees_the_same_app(shell: Shell) -> None:
 
 
 def dead_letters(shell: Shell) -> int:
-    queues: list[str] = json.loads(shell.run("aws", "sqs", "list-queues"))["QueueUrls"]
+    queues: list[str] = json.loads(sqs(shell, "list-queues"))["QueueUrls"]
     return sum(messages(shell, url) for url in queues if "Dead" in url)
 
 
 def messages(shell: Shell, url: str) -> int:
-    names = "ApproximateNumberOfMessages"
-    command = ("aws", "sqs", "get-queue-attributes", "--queue-url", url)
-    answer: dict[str, Any] = json.loads(shell.run(*command, "--attribute-names", names))
-    return int(answer["Attributes"][names])
+    name = "ApproximateNumberOfMessages"
+    said = sqs(shell, "get-queue-attributes", "--queue-url", url, "--attribute-names", name)
+    answer: dict[str, Any] = json.loads(said)
+    return int(answer["Attributes"][name])
+
+
+def sqs(shell: Shell, *command: str) -> str:
+    # Version 1 of the AWS CLI passes over AWS_ENDPOINT_URL for SQS in the older regions.
+    endpoint = shell.environment["AWS_ENDPOINT_URL"]
+    return shell.run("aws", "--endpoint-url", endpoint, "sqs", *command)

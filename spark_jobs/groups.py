@@ -1,0 +1,95 @@
+"""The grouping column: the key that both pipelines group by, and the text of a key.
+
+Each engine groups by a type that it reads natively: times are whole ticks since 1970 in the unit
+that the file has, all else is what it is. Only the keys that were found become text, by one
+function for both, because the engines' own casts to text differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from contracts.summary import GroupSummary
+
+MOST_GROUPS = 10_000
+"""More groups than this are no summary any more, and too many for one document."""
+
+
+class GroupingError(ValueError):
+    """The rows cannot be grouped by the column that was asked for."""
+
+
+def key_type(stored: Any) -> Any:
+    """The Arrow type of the keys of a column of type `stored`. Raises GroupingError."""
+    types = pyarrow.types
+    if types.is_dictionary(stored):
+        return key_type(stored.value_type)
+    if types.is_timestamp(stored):
+        return pyarrow.int64()
+    natural = (
+        types.is_string,
+        types.is_large_string,
+        types.is_boolean,
+        types.is_integer,
+        types.is_float32,
+        types.is_float64,
+        types.is_decimal128,
+        types.is_date32,
+    )
+    if any(is_type(stored) for is_type in natural):
+        return stored
+    raise GroupingError(f"rows cannot be grouped by a column of type {stored}")
+
+
+def keys_of(column: Any) -> Any:
+    """The keys of an Arrow column; of its floats all zeros are one key and all NaN another."""
+    keys = column.cast(key_type(column.type))
+    if pyarrow.types.is_floating(keys.type):
+        nan = pyarrow.scalar(float("nan"), keys.type)
+        keys = pyarrow.compute.if_else(
+            pyarrow.compute.is_nan(keys), nan, pyarrow.compute.add(keys, 0.0).cast(keys.type)
+        )
+    return keys
+
+
+def key_text(key: Any, stored: Any) -> str | None:
+    """The text of a Python value of `key_type(stored)`; null stays None.
+
+    Times are ISO 8601 without an empty fraction, and end in Z when they are instants.
+    """
+    if key is None:
+        return None
+    if pyarrow.types.is_timestamp(stored):
+        return _time_text(key, stored)
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, Decimal):
+        return format(key, "f")
+    return str(key)
+
+
+def _time_text(ticks: int, stored: Any) -> str:
+    text = str(numpy.datetime64(ticks, stored.unit))
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if stored.tz is None else f"{text}Z"
+
+
+def check_number(groups: int) -> None:
+    """Raises GroupingError for more than MOST_GROUPS groups."""
+    if groups > MOST_GROUPS:
+        raise GroupingError(
+            f"the grouping column has more than {MOST_GROUPS:,} different values: "
+            "choose another one with group-by"
+        )
+
+
+def in_order(groups: Iterable[GroupSummary]) -> tuple[GroupSummary, ...]:
+    """The groups by their text, null first."""
+    return tuple(sorted(groups, key=lambda group: (group.group is not None, group.group or "")))
