@@ -49,6 +49,7 @@ def _shape(summary: Summary) -> Iterator[tuple[Place, Statistic]]:
     yield ("grouping column",), summary.group_by
     yield ("columns",), ", ".join(summary.columns)
     yield ("number of groups",), len(summary.groups)
+    yield ("correlated columns",), len(summary.correlation)
 
 
 def _statistics(summary: Summary) -> Iterator[tuple[Place, Statistic]]:
@@ -64,8 +65,9 @@ def _statistics(summary: Summary) -> Iterator[tuple[Place, Statistic]]:
             yield (*place, "minimum"), column.minimum
             yield (*place, "maximum"), column.maximum
             yield (*place, "outliers"), column.outliers
-    for row_name, row in zip(summary.columns, summary.correlation, strict=True):
-        for column_name, correlation in zip(summary.columns, row, strict=True):
+    correlated = summary.columns[: len(summary.correlation)]
+    for row_name, row in zip(correlated, summary.correlation, strict=True):
+        for column_name, correlation in zip(correlated, row, strict=True):
             yield ("correlation", f"columns {row_name!r} and {column_name!r}"), correlation
 
 

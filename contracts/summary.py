@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 OUTLIER_Z = 3.0
 
+MOST_CORRELATED = 100
+"""Columns in the correlation matrix, the first ones; their pairs grow with the square."""
+
 
 @dataclass(frozen=True)
 class ColumnSummary:
@@ -36,7 +39,7 @@ class Summary:
     """Groups are ordered by `group`, null first.
 
     `correlation[i][j]` is Pearson's r of columns i and j over the rows in which both are present,
-    one row per column.
+    one row for each of the first MOST_CORRELATED columns.
     """
 
     pipeline: str

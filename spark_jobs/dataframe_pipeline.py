@@ -2,12 +2,14 @@
 
 Two aggregations, each a scan of its own, because what Spark keeps of a correlation does not merge
 across groups. The statistics are of the long form, a row for each value, so that there are six
-aggregates whatever the number of columns; the correlations are one aggregate for each pair. Spark
-updates means, deviations and correlations one by one, as Chan, Golub and LeVeque do.
+aggregates whatever the number of columns. So are the correlations of few rows; those of many rows
+are an aggregate for each pair, which takes longer to compile and less for each row. Spark updates
+means, deviations and correlations one by one, as Chan, Golub and LeVeque do.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +23,13 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession, functions, types
 from pyspark.sql.pandas.types import from_arrow_type
 
 from contracts.spec import SparkSpec
-from contracts.summary import OUTLIER_Z, ColumnSummary, GroupSummary, Summary
+from contracts.summary import (
+    MOST_CORRELATED,
+    OUTLIER_Z,
+    ColumnSummary,
+    GroupSummary,
+    Summary,
+)
 from spark_jobs.correlation import matrix
 from spark_jobs.groups import check_number, in_order, key_text, key_type
 from spark_jobs.job import Pipeline, main
@@ -42,6 +50,9 @@ UNSIGNED = {
 PAIRS_AT_ONCE = 100
 """Correlations of one aggregation; a few hundred make code that the JVM will not compile."""
 
+MOST_ROWS_TO_EXPLODE = 500_000
+"""Up to here a row for each row and pair takes less time than compiling an aggregate for each."""
+
 
 def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs. Raises GroupingError, and what Spark and pyarrow raise."""
@@ -50,9 +61,10 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     group_type = pyarrow.string() if spec.group_by is None else schema.field(spec.group_by).type
     frame = read(session, spec, group_type)
     rows = by_group(frame, len(spec.columns)).collect()
-    varies = _varies(rows, len(spec.columns))
-    r = correlations(frame, [column for column in range(len(varies)) if varies[column]])
     groups = in_order(_group_summaries(rows, group_type))
+    varies = _varies(groups)[:MOST_CORRELATED]
+    varying = [column for column, is_varying in enumerate(varies) if is_varying]
+    r = correlations(frame, varying, spec.rows)
     return Summary(
         pipeline="dataframe",
         rows=sum(group.rows for group in groups),
@@ -78,8 +90,7 @@ def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:
     values = [
         _column(name).cast("double").alias(f"c{index}") for index, name in enumerate(spec.columns)
     ]
-    # Hadoop takes the characters of a path as they are, and escapes them itself.
-    paths = [unquote(uri) if uri.startswith("file:") else uri for uri in spec.inputs]
+    paths = [_path(uri) if uri.startswith("file:") else uri for uri in spec.inputs]
     return session.read.schema(schema).parquet(*paths).select(key.alias("key"), *values)
 
 
@@ -104,8 +115,13 @@ def by_group(frame: DataFrame, width: int) -> DataFrame:
     )
 
 
-def correlations(frame: DataFrame, columns: Sequence[int]) -> dict[Pair, float | None]:
-    """Pearson's r of each pair of `columns`, None when one is constant where both are present."""
+def correlations(frame: DataFrame, columns: Sequence[int], rows: int) -> dict[Pair, float | None]:
+    """Pearson's r of each pair of `columns`, None when one is constant where both are present.
+
+    `rows` is how many the frame has.
+    """
+    if rows < MOST_ROWS_TO_EXPLODE:
+        return _exploded_correlations(frame, columns)
     pairs = list(combinations(columns, 2))
     found: dict[Pair, float | None] = {}
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
@@ -115,16 +131,34 @@ def correlations(frame: DataFrame, columns: Sequence[int]) -> dict[Pair, float |
     return found
 
 
+def _exploded_correlations(frame: DataFrame, columns: Sequence[int]) -> dict[Pair, float | None]:
+    """The same of a row for each row and pair: little to compile, whatever the number of pairs."""
+    values = functions.array(*(f"c{column}" for column in columns))
+    pairs = (
+        frame.select(values.alias("values"))
+        .selectExpr("values", "posexplode(values) AS (i, x)")
+        .selectExpr("i", "x", "posexplode(slice(values, i + 2, size(values))) AS (distance, y)")
+    )
+    found = pairs.groupBy("i", "distance").agg(functions.corr("x", "y").alias("r")).collect()
+    return {(columns[row["i"]], columns[row["i"] + 1 + row["distance"]]): row["r"] for row in found}
+
+
+def _path(uri: str) -> str:
+    """As Hadoop wants it: its characters as they are, but no part of it read as a pattern."""
+    return re.sub(r"[][{}*?\\]", r"\\\g<0>", unquote(uri))
+
+
 def _column(name: str) -> Column:
     return functions.col("`" + name.replace("`", "``") + "`")
 
 
-def _varies(rows: Sequence[Row], width: int) -> list[bool]:
+def _varies(groups: Sequence[GroupSummary]) -> list[bool]:
     """Of each column, whether it has two different values in all groups together."""
-    values: list[set[float]] = [set() for _ in range(width)]
-    for row in rows:
-        values[row["column"]] |= {row["minimum"], row["maximum"]} - {None}
-    return [len(of_column) > 1 for of_column in values]
+    by_column = zip(*(group.columns for group in groups), strict=True)
+    return [
+        len({x for column in of_column for x in (column.minimum, column.maximum)} - {None}) > 1
+        for of_column in by_column
+    ]
 
 
 def _group_summaries(rows: Sequence[Row], group_type: Any) -> list[GroupSummary]:

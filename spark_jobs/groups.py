@@ -15,10 +15,8 @@ import numpy
 import pyarrow
 import pyarrow.compute
 
+from contracts.grouping import MOST_GROUPS, can_group
 from contracts.summary import GroupSummary
-
-MOST_GROUPS = 10_000
-"""More groups than this are no summary any more, and too many for one document."""
 
 
 class GroupingError(ValueError):
@@ -27,24 +25,15 @@ class GroupingError(ValueError):
 
 def key_type(stored: Any) -> Any:
     """The Arrow type of the keys of a column of type `stored`. Raises GroupingError."""
-    types = pyarrow.types
-    if types.is_dictionary(stored):
+    if not can_group(str(stored)):
+        raise GroupingError(f"rows cannot be grouped by a column of type {stored}")
+    if pyarrow.types.is_dictionary(stored):
         return key_type(stored.value_type)
-    if types.is_timestamp(stored):
+    if pyarrow.types.is_timestamp(stored):
         return pyarrow.int64()
-    natural = (
-        types.is_string,
-        types.is_large_string,
-        types.is_boolean,
-        types.is_integer,
-        types.is_float32,
-        types.is_float64,
-        types.is_decimal128,
-        types.is_date32,
-    )
-    if any(is_type(stored) for is_type in natural):
-        return stored
-    raise GroupingError(f"rows cannot be grouped by a column of type {stored}")
+    if pyarrow.types.is_string_view(stored):
+        return pyarrow.string()
+    return stored
 
 
 def keys_of(column: Any) -> Any:

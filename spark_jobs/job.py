@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ from contracts.marker import Marker, Outcome, OutputFile
 from contracts.metrics import SparkTimings
 from contracts.spec import SparkSpec
 from contracts.storage import S3Client, read_document, write_document
-from contracts.summary import Summary
+from contracts.summary import MOST_CORRELATED, Summary
 from spark_jobs.session import open_session, seconds_since_start
 from spark_jobs.turns import Result, Runner, run_by_turns, say
 
@@ -56,6 +56,9 @@ def run(pipelines: Sequence[Pipeline], spec: SparkSpec, s3: S3Client) -> int:
     warm_up_seconds = run_by_turns(runners) if len(runners) > 1 else _run_once(*runners)
     results = {runner.pipeline: runner.result() for runner in runners}
     if not any(result.summary for result in results.values()):
+        # EMR Serverless takes such a line of the log for the run's details.
+        for result in results.values():
+            print(result.timings.error, file=sys.stderr)
         return 1
     timings = SparkTimings(
         rows=spec.rows,
@@ -99,13 +102,23 @@ def _leave(
         started_at=started_at,
         finished_at=_now(),
         files=tuple(_output_file(name, document) for name, document in documents.items()),
-        warnings=tuple(
-            f"the {pipeline} pipeline failed: {result.timings.error}"
-            for pipeline, result in results.items()
-            if result.timings.error
-        ),
+        warnings=(*_failures(results), *_left_out(spec)),
     )
     write_document(marker, str(output.join(MARKER_NAME)), s3)
+
+
+def _failures(results: Mapping[str, Result]) -> Iterator[str]:
+    for pipeline, result in results.items():
+        if result.timings.error:
+            yield f"the {pipeline} pipeline failed: {result.timings.error}"
+
+
+def _left_out(spec: SparkSpec) -> Iterator[str]:
+    if len(spec.columns) > MOST_CORRELATED:
+        yield (
+            f"Correlations are given of the first {MOST_CORRELATED} of the "
+            f"{len(spec.columns):,} columns."
+        )
 
 
 def _output_file(name: str, document: object) -> OutputFile:

@@ -85,7 +85,9 @@ def _centres(values: Array, weights: Array) -> Array:
     """Each column's mean, exactly its value when it has only one, and 0 when it has none."""
     sums = numpy.nansum(values, axis=1)
     means = sums / numpy.maximum(weights.sum(axis=1), 1)
-    lowest, highest = numpy.fmin.reduce(values, axis=1), numpy.fmax.reduce(values, axis=1)
+    # NaN is what both start from, or of no rows they would fail.
+    lowest = numpy.fmin.reduce(values, axis=1, initial=numpy.nan)
+    highest = numpy.fmax.reduce(values, axis=1, initial=numpy.nan)
     return numpy.where(lowest == highest, lowest, means)
 
 

@@ -19,7 +19,7 @@ import pyarrow
 from pyspark.sql import SparkSession
 
 from contracts.spec import SparkSpec
-from contracts.summary import Summary
+from contracts.summary import MOST_CORRELATED, Summary
 from spark_jobs.correlation import matrix
 from spark_jobs.group_moments import GroupMoments
 from spark_jobs.groups import in_order
@@ -63,7 +63,7 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
         group_by=group_by,
         columns=columns,
         groups=in_order(total.groups.summaries()),
-        correlation=matrix(total.groups.varies(), total.pairs.correlation),
+        correlation=matrix(total.groups.varies()[:MOST_CORRELATED], total.pairs.correlation),
     )
 
 
@@ -96,7 +96,9 @@ def _partial(table: Any, columns: tuple[str, ...], group_by: str | None) -> Part
     group = pyarrow.nulls(len(table), pyarrow.string()) if group_by is None else table[group_by]
     return Partial(
         GroupMoments.of_rows(group, values),
-        PairMoments.of_values(numpy.stack([column.to_numpy() for column in values])),
+        PairMoments.of_values(
+            numpy.stack([column.to_numpy() for column in values[:MOST_CORRELATED]])
+        ),
     )
 
 

@@ -89,7 +89,8 @@ def in_one_line(error: Exception) -> str:
     if not isinstance(error, Py4JJavaError):
         first_line = next(iter(str(error).splitlines()), "")
         return f"{type(error).__name__}: {first_line}"
-    message = str(error.java_exception.getMessage())
+    # Its message alone may be null or empty.
+    message = str(error.java_exception.toString())
     _, _, traceback = message.partition("Traceback (most recent call last):\n")
     lines = (traceback or message).splitlines()
     return next(line for line in lines if not line.startswith(" "))

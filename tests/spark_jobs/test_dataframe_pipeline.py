@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy
+import pyarrow
+import pytest
+from pyspark.sql import types
+
+from spark_jobs import dataframe_pipeline
+from spark_jobs.dataframe_pipeline import (
+    MOST_ROWS_TO_EXPLODE,
+    by_group,
+    correlations,
+    read,
+    spark_type,
+    summarise,
+)
+from spark_jobs.turns import in_one_line
+from tests.spark_jobs.oracle import assert_agree, expected_summary
+
+
+@pytest.fixture
+def table():
+    x, y = numpy.random.default_rng(4).normal(size=(2, 40))
+    return pyarrow.table({"x": x, "X": x + y, "a.b": y.astype("float32"), "g": ["a", None] * 20})
+
+
+@pytest.fixture
+def frame(spark_session, spec_of, table):
+    return read(spark_session, spec_of(table, group_by="g"), pyarrow.string())
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (pyarrow.int8(), types.ByteType()),
+        (pyarrow.uint8(), types.ShortType()),
+        (pyarrow.uint16(), types.IntegerType()),
+        (pyarrow.uint32(), types.LongType()),
+        (pyarrow.uint64(), types.DecimalType(20, 0)),
+        (pyarrow.large_string(), types.StringType()),
+        (pyarrow.decimal128(9, 2), types.DecimalType(9, 2)),
+        (pyarrow.date32(), types.DateType()),
+    ],
+    ids=str,
+)
+def test_keys_are_read_in_a_type_that_holds_them_all(key, expected):
+    assert spark_type(key) == expected
+
+
+def test_a_frame_has_the_key_and_the_columns_as_doubles(frame, table):
+    assert frame.columns == ["key", "c0", "c1", "c2"]
+    assert [kind for _, kind in frame.dtypes] == ["string", "double", "double", "double"]
+    rows = frame.collect()
+    for place, name in enumerate(("g", "x", "X", "a.b")):
+        assert [row[place] for row in rows] == table[name].to_pylist()
+
+
+def test_without_a_grouping_column_all_keys_are_null(spark_session, spec_of, table):
+    frame = read(spark_session, spec_of(table), pyarrow.string())
+    assert {row["key"] for row in frame.collect()} == {None}
+
+
+def test_statistics_by_group_are_a_row_for_each_group_and_column(frame):
+    found = {(row["key"], row["column"]) for row in by_group(frame, 3).collect()}
+    assert found == {(key, column) for key in ("a", None) for column in range(3)}
+
+
+@pytest.mark.parametrize("rows", [0, MOST_ROWS_TO_EXPLODE], ids=["few", "many"])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_correlations_are_the_same_however_they_are_computed(
+    frame, table, monkeypatch, rows, at_once
+):
+    monkeypatch.setattr(dataframe_pipeline, "PAIRS_AT_ONCE", at_once)
+    values = numpy.stack([table[name].to_numpy() for name in ("x", "X", "a.b")])
+    r = numpy.corrcoef(values)
+    expected = {(i, j): pytest.approx(r[i, j]) for i, j in combinations(range(3), 2)}
+    assert correlations(frame, range(3), rows) == expected
+
+
+@pytest.mark.parametrize("rows", [0, MOST_ROWS_TO_EXPLODE], ids=["few", "many"])
+def test_columns_that_are_left_out_have_no_correlations(frame, rows):
+    assert correlations(frame, [], rows) == {}
+    assert correlations(frame, [1], rows) == {}
+    assert set(correlations(frame, [0, 2], rows)) == {(0, 2)}
+
+
+def test_parts_lie_in_folders_of_any_name(spark_session, spec_of, table, tmp_path):
+    spec = spec_of(table, group_by="g")
+    folder = tmp_path / "a b%20c+Łódź#d [e]{f,g}*?\\h"
+    folder.mkdir()
+    path = (tmp_path / "part-00000.parquet").rename(folder / "part-00000.parquet")
+    found = summarise(spark_session, replace(spec, inputs=(path.as_uri(),)))
+    assert_agree(found, expected_summary(spec, table, table["g"].to_pylist()))
+
+
+def test_an_error_of_sparks_own_is_told_in_one_line(spark_session, spec_of, table, tmp_path):
+    spec = spec_of(table, table)
+    (tmp_path / "part-00001.parquet").write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(Exception, match="part-00001") as caught:
+        summarise(spark_session, spec)
+    line = in_one_line(caught.value)
+    assert "part-00001.parquet" in line
+    assert "\n" not in line
