@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from actors.stage_actor import StageActor
 from contracts.layout import METRICS_NAME, SPEC_NAME
-from contracts.manifest import Manifest
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
 from contracts.spec import SparkSpec
@@ -40,7 +39,6 @@ class SparkActor(StageActor):
         marker = self.aws.files.marker(source)
         if marker is None:
             raise BigdataError(f"{source} has no marker any more")
-        manifest = self.aws.files.read_manifest(Manifest, job.job_id)
         metrics = self.aws.files.read(NormalizeMetrics, source, METRICS_NAME)
         parts = [file for file in marker.files if file.rows is not None]
         prefix = self.aws.files.output(source)
@@ -49,7 +47,7 @@ class SparkActor(StageActor):
             attempt=name.number,
             inputs=tuple(str(prefix.join(part.name)) for part in parts),
             columns=tuple(metrics.columns),
-            group_by=manifest.group_by,
+            group_by=metrics.group_by,
             compare=job.options.compare_pipelines,
             rows=metrics.records,
             output=str(self.aws.files.output(name)),

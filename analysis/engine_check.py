@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from contracts.metrics import ColumnMetrics, NormalizeMetrics
-from contracts.moments import Moments
+from contracts.moments import Moments, is_constant
 from contracts.report import EngineReport
 from contracts.summary import ColumnSummary, Summary
 
@@ -90,8 +90,9 @@ def _deviations(
 ) -> Iterator[_Deviation]:
     assert moments.std is not None
     assert source.mean is not None
-    constant = not source.std
-    if source.std:
-        tolerance += CONDITION_FACTOR * sys.float_info.epsilon * abs(source.mean) / source.std
+    assert source.std is not None
+    constant = is_constant(source.count, source.mean, source.std**2)
+    scale = 1.0 if constant else source.std
+    tolerance += CONDITION_FACTOR * sys.float_info.epsilon * abs(source.mean) / scale
     yield _Deviation(name, "mean", moments.mean, 0.0, tolerance)
-    yield _Deviation(name, "std", moments.std, 0.0 if constant else 1.0, tolerance)
+    yield _Deviation(name, "std", moments.std, source.std / scale, tolerance)

@@ -9,7 +9,8 @@ they may be true (an empty column has no finite values and counts as such).
 
 from __future__ import annotations
 
-from contracts.metrics import NormalizeMetrics
+from contracts.metrics import ColumnMetrics, NormalizeMetrics
+from contracts.moments import is_constant
 from contracts.report import QualityReport
 from contracts.summary import Summary
 
@@ -31,10 +32,16 @@ def assess_quality(metrics: NormalizeMetrics, summary: Summary) -> QualityReport
         non_finite_share=_share(non_finite, cells),
         quarantined=metrics.quarantined,
         quarantined_share=quarantined_share,
-        constant_columns=tuple(name for name, column in columns.items() if column.std == 0),
+        constant_columns=tuple(name for name, column in columns.items() if _is_constant(column)),
         empty_columns=tuple(name for name, column in columns.items() if not column.count),
         outlier_shares=outlier_shares(summary),
     )
+
+
+def _is_constant(column: ColumnMetrics) -> bool:
+    if column.mean is None or column.std is None:
+        return False
+    return bool(is_constant(column.count, column.mean, column.std**2))
 
 
 def outlier_shares(summary: Summary) -> dict[str, float]:

@@ -24,6 +24,10 @@ FALSE_SPELLINGS = ("false", "False", "FALSE")
 """The cells of a bool column. 0 and 1 are numbers."""
 
 
+MAX_COLUMNS = 2_000
+"""The most columns of a dataset, also of one whose later rows bring new ones."""
+
+
 class Format(StrEnum):
     """The form of the rows, by content. A TSV is CSV with a tab as delimiter."""
 
@@ -56,7 +60,8 @@ class Column:
 
     For text formats the types are int64, double, bool, string, and for JSON Lines also
     `struct` and `list`; they were inferred from the first few MiB, so a reader may have to
-    widen them (int64, double, string) further on.
+    widen them (int64, double, string) further on. A column that passes through does not become
+    double when one of its whole numbers is beyond 2^53, where doubles round, but string.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Manifest:
 
     `delimiter` is set for CSV alone. `normalize` names the columns to normalize, resolved from
     `options` and never empty; `group_by` is the resolved grouping column or None for one group.
+    A full read may find that it makes too many groups: the metrics of normalization tell.
     """
 
     job_id: str

@@ -25,7 +25,8 @@ class ColumnMetrics:
 class NormalizeMetrics:
     """`seconds` is reading, computing and writing; `device` is a CUDA device's name or `cpu`.
 
-    `device_reason` says why that device; `quarantined` rows were kept aside.
+    `device_reason` says why that device; `quarantined` rows were kept aside. `group_by` is the
+    column by which the rows can be grouped, None for one group.
     """
 
     records: int
@@ -37,6 +38,7 @@ class NormalizeMetrics:
     output_bytes: int
     quarantined: int
     columns: dict[str, ColumnMetrics]
+    group_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ Computing Sample Variances", 1979.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,15 @@ class Moments:
             minimum=min(self.minimum, other.minimum),
             maximum=max(self.maximum, other.maximum),
         )
+
+
+def is_constant(count: Any, mean: Any, variance: Any) -> Any:
+    """Whether the population variance of `count` values is nothing but rounding; of arrays too.
+
+    A column for which this holds is not divided by its standard deviation, as in scikit-learn.
+    Source: the error bounds in T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing
+    the Sample Variance: Analysis and Recommendations", 1983.
+    """
+    rounding = count * sys.float_info.epsilon
+    deviation = rounding * mean
+    return variance <= rounding * variance + deviation * deviation

@@ -14,6 +14,7 @@ from contracts.marker import Marker, Outcome, OutputFile
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
 from contracts.storage import read_document, write_document
+from gpu_jobs.wording import capped
 
 STAGE = "normalize"
 
@@ -84,7 +85,7 @@ class Attempt:
             started_at=self._started_at,
             finished_at=_now(),
             files=self.files,
-            warnings=warnings,
+            warnings=capped(warnings),
             error=error,
         )
         write_document(marker, str(self._output.join(MARKER_NAME)), self._s3)

@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.csv
 
 from contracts.manifest import FALSE_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS, SourceObject
+from gpu_jobs.column_check import check_names
 from gpu_jobs.csv_lines import LineFinder
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.quarantine import MAX_TEXT
@@ -50,15 +51,17 @@ class CsvFile:
     def batches(self, types: Mapping[str, Any]) -> Iterator[Any]:
         """The rows as record batches of `types`; ragged rows wait for `take_ragged` meanwhile.
 
+        The batches' columns have the order of `types`, whatever the header's is.
         Raises MisfitError when a cell has not its column's type, RejectedError otherwise.
         """
-        end = self._delimiter.join("\x1c" * (len(types) + 1))
+        names = list(types)
+        end = self._delimiter.join("\x1c" * (len(names) + 1))
         try:
             reader = self._open(types, end)
-            self._check_header(reader.schema.names, list(types))
+            check_names(reader.schema.names, names, self._source.key)
             for batch in reader:
                 self._delivered += batch.num_rows
-                yield batch
+                yield batch.select(names)
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
             raise self._translate(error) from error
         if not self._ended:
@@ -127,15 +130,6 @@ class CsvFile:
                 quoted_strings_can_be_null=True,
             ),
         )
-
-    def _check_header(self, found: list[str], expected: list[str]) -> None:
-        if found != expected:
-            raise RejectedError(
-                "schema_mismatch",
-                f"The header is {', '.join(found)}, and {', '.join(expected)} was validated. "
-                "All files of a folder need the same columns.",
-                self._source.key,
-            )
 
     def _translate(self, error: Exception) -> Exception:
         message = str(error)

@@ -11,7 +11,8 @@ from contracts.manifest import Manifest
 from gpu_jobs.csv_file import CsvFile
 from gpu_jobs.quarantine import BadRow, Quarantine
 from gpu_jobs.text_stream import OpenText
-from gpu_jobs.text_types import first_misfit, text_types
+from gpu_jobs.text_types import candidates, narrowed, narrowest, text_types
+from gpu_jobs.wording import quoted
 
 
 class CsvReader:
@@ -35,36 +36,39 @@ class CsvReader:
             self._keep_aside(source.key, file)
 
     def widen(self) -> None:
-        """Read everything as text and make text of the columns whose cells do not fit."""
-        doubtful = {name: type_ for name, type_ in self.types.items() if type_ != pyarrow.string()}
-        as_text = dict.fromkeys(self.types, pyarrow.string())
-        misfits = 0
+        """Read everything as text and widen the columns whose cells do not fit.
+
+        An int64 column, which passes through, becomes double if that rounds none of its whole
+        numbers; every other column becomes text.
+        """
+        before = self.types
+        as_text = dict.fromkeys(before, pyarrow.string())
+        left = {name: candidates(type_) for name, type_ in before.items()}
         for source in self._manifest.files:
             file = self._open(source)
             found: dict[str, tuple[int, str]] = {}
             rows = 0
             for batch in file.batches(as_text):
-                for name in [name for name in doubtful if name not in found]:
-                    index = first_misfit(batch[name], doubtful[name])
-                    if index is not None:
+                for name in [name for name in left if left[name]]:
+                    left[name], index = narrowed(batch[name], left[name])
+                    if not left[name]:
                         found[name] = (rows + index, batch[name][index].as_py())
                 rows += batch.num_rows
                 file.take_ragged()
             for name, (row, cell) in sorted(found.items(), key=lambda item: item[1][0]):
-                self._make_text(name, cell, file.place(file.record_of(row)))
-                del doubtful[name]
-            misfits += len(found)
-        if not misfits:
+                self._warn_of_text(name, cell, file.place(file.record_of(row)))
+        self.types = {name: narrowest(left[name]) for name in before}
+        if self.types == before:
             raise RuntimeError("the parser refused a cell that fits its column's type")
 
     def _open(self, source: Any) -> CsvFile:
         assert self._manifest.delimiter is not None
         return CsvFile(source, self._open_text, self._manifest.delimiter)
 
-    def _make_text(self, name: str, cell: str, place: str) -> None:
-        self.types[name] = pyarrow.string()
+    def _warn_of_text(self, name: str, cell: str, place: str) -> None:
         self.warnings.append(
-            f"Column {name!r} is read as text, and not normalized: {cell[:40]!r} stands in {place}."
+            f"Column {quoted(name)} is read as text, and not normalized: {quoted(cell)} stands in "
+            f"{place}."
         )
 
     def _keep_aside(self, key: str, file: CsvFile) -> None:

@@ -16,8 +16,10 @@ from gpu_jobs.arrays import to_block, to_column
 from gpu_jobs.dataset import Dataset
 from gpu_jobs.device import Device
 from gpu_jobs.errors import MisfitError, RejectedError
+from gpu_jobs.group_count import GroupCount
 from gpu_jobs.parts import row_groups
 from gpu_jobs.scaler import StandardScaler
+from gpu_jobs.wording import shortened
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +30,15 @@ _TYPES = {"float64": pyarrow.float64(), "float32": pyarrow.float32()}
 
 @dataclass(frozen=True)
 class Measured:
-    """What the first pass learned: `scaler` knows `columns`, in this order."""
+    """What the first pass learned: `scaler` knows `columns`, in this order.
+
+    `too_many_groups` is whether the grouping column has too many different values.
+    """
 
     rows: int
     columns: tuple[str, ...]
     scaler: StandardScaler
+    too_many_groups: bool
 
     @property
     def too_large(self) -> tuple[str, ...]:
@@ -61,26 +67,28 @@ class Measured:
         )
 
 
-def measure(dataset: Dataset, device: Device) -> Measured:
+def measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured:
     """The first pass, again after widening where the types do not fit. Raises RejectedError."""
     try:
-        return _measure(dataset, device)
+        return _measure(dataset, device, group_by)
     except MisfitError as misfit:
-        log.info("reading again, with wider types: %s", misfit)
+        log.info("reading again, with wider types: %s", shortened(str(misfit)))
     dataset.widen()
-    return _measure(dataset, device)
+    return _measure(dataset, device, group_by)
 
 
-def _measure(dataset: Dataset, device: Device) -> Measured:
+def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured:
     columns = dataset.normalize
     if not columns:
         raise no_numeric_column()
     scaler = StandardScaler(len(columns), device.xp)
+    groups = GroupCount(group_by)
     rows = 0
     for batch in _logged(dataset.first_pass(), "read"):
         scaler.partial_fit(to_block(batch, columns))
+        groups.add(batch)
         rows += batch.num_rows
-    return Measured(rows, columns, scaler)
+    return Measured(rows, columns, scaler, groups.too_many)
 
 
 def standardize(

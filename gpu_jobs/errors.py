@@ -8,14 +8,16 @@ Anything else is our fault or the machine's and ends the process with a tracebac
 """
 
 from contracts.problem import Problem
+from gpu_jobs.wording import shortened
 
 
 class RejectedError(Exception):
     """The dataset cannot be normalized; `problem` tells its owner why and where."""
 
     def __init__(self, code: str, message: str, where: str | None = None) -> None:
-        super().__init__(f"{code}: {message}" + (f" ({where})" if where else ""))
-        self.problem = Problem(code, message, where)
+        self.problem = problem = Problem(code, shortened(message), where and shortened(where))
+        place = f" ({problem.where})" if problem.where else ""
+        super().__init__(f"{code}: {problem.message}{place}")
 
 
 class MisfitError(Exception):

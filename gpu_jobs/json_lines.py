@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow
 
+from gpu_jobs.text_types import MAX_EXACT
+
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -31,16 +33,11 @@ def parse_line(line: str) -> dict[str, Any]:
     return row
 
 
-def type_of(value: Any) -> Any:
-    """The Arrow type of a column that begins with `value`; text for what has no other."""
-    for candidate in (pyarrow.bool_(), pyarrow.int64(), pyarrow.float64()):
-        if fits(value, candidate):
-            return candidate
-    return pyarrow.string()
+def fits(value: Any, expected: Any, exact: bool = False) -> bool:
+    """Whether a column of type `expected` can hold `value`; a text column can hold anything.
 
-
-def fits(value: Any, expected: Any) -> bool:
-    """Whether a column of type `expected` can hold `value`; a text column can hold anything."""
+    `exact` as in Candidate.
+    """
     if value is None or expected == pyarrow.string():
         return True
     if expected == pyarrow.bool_():
@@ -49,7 +46,9 @@ def fits(value: Any, expected: Any) -> bool:
         return False
     if expected == pyarrow.int64():
         return isinstance(value, int) and value in _INT64
-    return isinstance(value, (int, float))
+    if isinstance(value, int):
+        return not exact or abs(value) <= MAX_EXACT
+    return isinstance(value, float)
 
 
 def convert(value: Any, expected: Any) -> Any:

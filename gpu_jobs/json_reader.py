@@ -13,12 +13,13 @@ from typing import Any
 import pyarrow
 import pyarrow.json
 
-from contracts.manifest import Manifest, SourceObject
+from contracts.manifest import MAX_COLUMNS, Manifest, SourceObject
 from gpu_jobs.errors import MisfitError, RejectedError
-from gpu_jobs.json_lines import BadLineError, convert, fits, parse_line, type_of
+from gpu_jobs.json_lines import BadLineError, convert, fits, parse_line
 from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText
-from gpu_jobs.text_types import text_types
+from gpu_jobs.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
+from gpu_jobs.wording import quoted
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,13 @@ class JsonReader:
             yield from self._parse(block)
 
     def widen(self) -> None:
-        """Read every line; make text of columns that do not fit, add columns that come late."""
-        before = dict(self.types)
+        """Read every line; widen the columns that do not fit, add columns that come late.
+
+        An int64 column, which passes through, becomes double if that rounds none of its whole
+        numbers; every other column becomes text.
+        """
+        before = self.types
+        left = {name: candidates(type_) for name, type_ in before.items()}
         for block in self._blocks():
             for number, line in _lines(block):
                 try:
@@ -58,22 +64,29 @@ class JsonReader:
                 except BadLineError:
                     continue
                 for name, value in row.items():
-                    self._widen(name, value, f"line {number} of {block.source.key}")
-        if before == self.types:
+                    self._narrow(left, name, value, f"line {number} of {block.source.key}")
+        self.types = {name: narrowest(each) for name, each in left.items()}
+        if self.types == before:
             raise RuntimeError("the parser refused a value that fits its column's type")
 
-    def _widen(self, name: str, value: Any, place: str) -> None:
-        if name not in self.types:
-            self.types[name] = type_of(value)
+    def _narrow(
+        self, left: dict[str, tuple[Candidate, ...]], name: str, value: Any, place: str
+    ) -> None:
+        if name not in left:
+            if len(left) == MAX_COLUMNS:
+                raise _too_many_columns(name, place)
+            left[name] = UNSEEN
             self.warnings.append(
-                f"Column {name!r} first stands in {place}, behind the sample that was examined: "
-                "kept, and not normalized."
+                f"Column {quoted(name)} first stands in {place}, behind the sample that was "
+                "examined: kept, and not normalized."
             )
-        elif not fits(value, self.types[name]):
-            self.types[name] = pyarrow.string()
+        known = left[name]
+        left[name] = tuple(each for each in known if fits(value, each.type, each.exact))
+        # A column that begins with text has not become it.
+        if not left[name] and known not in ((), UNSEEN):
             self.warnings.append(
-                f"Column {name!r} is read as text, and not normalized: "
-                f"{convert(value, pyarrow.string())[:40]!r} stands in {place}."
+                f"Column {quoted(name)} is read as text, and not normalized: "
+                f"{quoted(convert(value, pyarrow.string()))} stands in {place}."
             )
 
     def _blocks(self) -> Iterator[Block]:
@@ -122,6 +135,15 @@ class JsonReader:
         self._quarantine.add(bad)
         arrays = [pyarrow.array(columns[name], type_) for name, type_ in self.types.items()]
         return pyarrow.RecordBatch.from_arrays(arrays, list(self.types))
+
+
+def _too_many_columns(name: str, place: str) -> RejectedError:
+    return RejectedError(
+        "too_many_columns",
+        f"Column {quoted(name)} is one more than the {MAX_COLUMNS:,} that are worked with. Upload "
+        "the columns of interest, or turn columns into rows.",
+        place,
+    )
 
 
 def _blocks(source: SourceObject, text: Any) -> Iterator[Block]:

@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 
 from contracts.codec import to_json
+from contracts.grouping import MOST_GROUPS
 from contracts.layout import METRICS_NAME, NORMALIZED_PREFIX
 from contracts.manifest import Manifest
 from contracts.marker import Outcome
@@ -33,6 +34,7 @@ from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.parts import PartWriter
 from gpu_jobs.quarantine import Quarantine
+from gpu_jobs.wording import quoted
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ class _Normalization:
         return 0
 
     def _measure(self, device: Device) -> Measured:
-        measured = measure(self._dataset, device)
+        measured = measure(self._dataset, device, self._manifest.group_by)
         bad = self._quarantine.first
         if bad and self._quarantine.count > measured.rows:
             raise RejectedError(
@@ -118,10 +120,13 @@ class _Normalization:
             raise RejectedError("no_rows", "The dataset has no rows. Upload one with data.")
         if len(measured.too_large) == len(measured.columns):
             raise no_numeric_column()
+        if measured.too_many_groups and self._manifest.options.group_by:
+            raise _too_many_groups(self._manifest.options.group_by)
         return measured
 
     def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
-        warnings = list(self._dataset.warnings)
+        # First what loses rows and z-scores, since the marker does not take endless warnings.
+        warnings = []
         if bad := self._quarantine.first:
             warnings.append(
                 f"Bad rows are kept aside in {QUARANTINE_NAME}: {self._quarantine.count:,}. "
@@ -129,9 +134,16 @@ class _Normalization:
             )
         for name in measured.too_large if measured else ():
             warnings.append(
-                f"Column {name!r} is not normalized: its squares are beyond the range of a double."
+                f"Column {quoted(name)} is not normalized: its squares are beyond the range of a "
+                "double."
             )
-        return tuple(warnings)
+        if measured and measured.too_many_groups and self._manifest.group_by:
+            warnings.append(
+                f"The rows are not grouped: column {quoted(self._manifest.group_by)}, which was "
+                f"chosen by default, has more than {MOST_GROUPS:,} different values. Choose "
+                "another one with group-by."
+            )
+        return (*warnings, *self._dataset.warnings)
 
     def _publish(self, path: Path, rows: int) -> None:
         self._attempt.upload(path, NORMALIZED_PREFIX + path.name, rows)
@@ -151,10 +163,20 @@ class _Normalization:
             output_bytes=sum(file.size_bytes for file in self._attempt.files if file.rows),
             quarantined=self._quarantine.count,
             columns=measured.column_metrics(),
+            group_by=None if measured.too_many_groups else self._manifest.group_by,
         )
         path = self._folder / METRICS_NAME
         path.write_text(to_json(metrics), encoding="utf-8")
         self._attempt.upload(path, METRICS_NAME)
+
+
+def _too_many_groups(column: str) -> RejectedError:
+    return RejectedError(
+        "too_many_groups",
+        f"Column {quoted(column)} has more than {MOST_GROUPS:,} different values, which are too "
+        "many groups. Choose another column with group-by, or leave the option out.",
+        f"column {quoted(column)}",
+    )
 
 
 def _log_as(spec: NormalizeSpec) -> None:

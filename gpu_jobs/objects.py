@@ -17,10 +17,20 @@ _GONE = ("NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "404")
 """MethodNotAllowed is S3's answer when the version is a delete marker."""
 
 
+_UNREADABLE = {
+    "InvalidObjectState": "The object lies in an archive storage class. Restore it, or upload it "
+    "again in another class, and start a new job.",
+    "AccessDenied": "S3 denies access to the object. Allow the job's role s3:GetObject and "
+    "s3:GetObjectVersion on it, and kms:Decrypt on its key if it is encrypted with one of KMS.",
+}
+"""What to do about the refusals that no retry changes."""
+
+
 class ObjectStream(io.RawIOBase):
     """The bytes of `source`, once, from start to end. `s3` is a boto3 S3 client.
 
-    Opening raises RejectedError `gone` when that version is no longer there.
+    Opening raises RejectedError: `gone` when that version is no longer there, `changed` when
+    another one is, `unreadable` when S3 does not give it out.
     """
 
     def __init__(self, s3: Any, bucket: str, source: SourceObject) -> None:
@@ -65,8 +75,11 @@ class ObjectStream(io.RawIOBase):
         try:
             response = self._s3.get_object(**self._request, **rest)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
+            code = error.response["Error"]["Code"]
+            if code in _GONE:
                 raise self._gone() from error
+            if code in _UNREADABLE:
+                raise RejectedError("unreadable", _UNREADABLE[code], self._source.key) from error
             raise
         # Without a version the key may hold another object by now.
         if response["ContentLength"] != self._source.size_bytes - self._offset:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,16 @@ import pyarrow
 import pyarrow.parquet
 
 from contracts.manifest import Manifest, SourceObject
+from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.objects import ObjectStream
+from gpu_jobs.wording import quoted
 
 BATCH_ROWS = 65_536
 BATCH_CELLS = 4 << 20
 """A batch ends at whichever comes first, so that wide rows stay within bounds too."""
+
+_NULL = pyarrow.null()
 
 OpenObject = Callable[[SourceObject], ObjectStream]
 """The bytes of a source from its start."""
@@ -25,63 +31,94 @@ OpenObject = Callable[[SourceObject], ObjectStream]
 class ParquetReader:
     """Reads each object once from S3 into `folder`, and from there as often as it is asked.
 
-    Columns to normalize come as double, all others as they are.
+    Columns come in the manifest's order, whatever the files' is: those to normalize as double,
+    all others as they are. One that is of type null in some of the files has its type of the rest.
     """
 
     def __init__(self, manifest: Manifest, open_object: OpenObject, folder: Path) -> None:
         self._manifest = manifest
-        self._normalize = frozenset(manifest.normalize)
+        self._expected = {column.name: column.type for column in manifest.columns}
         self._open_object = open_object
         self._folder = folder
         self._batch_rows = max(1, min(BATCH_ROWS, BATCH_CELLS // len(manifest.columns)))
 
     def batches(self) -> Iterator[Any]:
         """All rows of all files in order. Raises RejectedError."""
+        types = self._types
         for index, source in enumerate(self._manifest.files):
-            path = self._folder / f"source-{index:05d}.parquet"
-            if not path.exists():
-                self._copy(source, path)
-            yield from self._rows(source, path)
+            with self._open(index) as file:
+                for group in range(file.num_row_groups):
+                    with _readable(f"row group {group} of {source.key}"):
+                        for batch in file.iter_batches(self._batch_rows, row_groups=[group]):
+                            yield _conform(batch, types)
+
+    @functools.cached_property
+    def _types(self) -> dict[str, Any]:
+        """The types of the batches.
+
+        The manifest has only their names, so they come from the files, as far as they are needed.
+        """
+        types = dict.fromkeys(self._expected, _NULL)
+        for index in range(len(self._manifest.files)):
+            with self._open(index) as file:
+                schema = file.schema_arrow
+            types |= {field.name: field.type for field in schema if types[field.name] == _NULL}
+            if {name: str(type_) for name, type_ in types.items()} == self._expected:
+                break
+        return types | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
+
+    def _open(self, index: int) -> Any:
+        """The file, copied first when it has not been."""
+        source = self._manifest.files[index]
+        path = self._folder / f"source-{index:05d}.parquet"
+        if not path.exists():
+            self._copy(source, path)
+        with _readable(source.key):
+            file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+        self._check_columns(source, file.schema_arrow)
+        return file
 
     def _copy(self, source: SourceObject, path: Path) -> None:
         with self._open_object(source) as stream, path.open("wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
 
-    def _rows(self, source: SourceObject, path: Path) -> Iterator[Any]:
-        place = source.key
-        try:
-            with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-                self._check_columns(source, file.schema_arrow)
-                for group in range(file.num_row_groups):
-                    place = f"row group {group} of {source.key}"
-                    for batch in file.iter_batches(self._batch_rows, row_groups=[group]):
-                        yield self._read_as_double(batch)
-        except (OSError, pyarrow.ArrowInvalid) as error:
+    def _check_columns(self, source: SourceObject, schema: Any) -> None:
+        check_names(schema.names, list(self._expected), source.key)
+        for field in schema:
+            expected = self._expected[field.name]
+            if field.type != _NULL and str(field.type) != expected:
+                raise mismatch(
+                    f"Column {quoted(field.name)} is of type {quoted(str(field.type))}, and "
+                    f"{quoted(expected)} was validated.",
+                    source.key,
+                )
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Translates what pyarrow says of a file that it cannot read."""
+    try:
+        yield
+    except (OSError, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+        # An unknown codec is an OSError like any damage, and only its message tells.
+        if isinstance(error, pyarrow.ArrowNotImplementedError) or "support" in str(error).lower():
             raise RejectedError(
-                "corrupt_parquet",
-                f"The file is damaged ({error}). Write and upload it again.",
+                "unsupported_parquet",
+                f"The file cannot be read here ({error}). Write it with plain or dictionary "
+                "encoding and snappy, gzip or zstd compression, and upload it again.",
                 place,
             ) from error
+        raise RejectedError(
+            "corrupt_parquet",
+            f"The file is damaged ({error}). Write and upload it again.",
+            place,
+        ) from error
 
-    def _check_columns(self, source: SourceObject, schema: Any) -> None:
-        found = [(field.name, str(field.type)) for field in schema]
-        expected = [(column.name, column.type) for column in self._manifest.columns]
-        if found != expected:
-            raise RejectedError(
-                "schema_mismatch",
-                f"The columns are {found}, and {expected} were validated. All files of a folder "
-                "need the same columns.",
-                source.key,
-            )
 
-    def _read_as_double(self, batch: Any) -> Any:
-        """The batch with the columns to normalize as double, rounded where they are wider.
+def _conform(batch: Any, types: Mapping[str, Any]) -> Any:
+    """The columns of the batch as `types`, rounded where they are wider than a double.
 
-        The schema is made anew, since files may differ in nullability and metadata.
-        """
-        names = batch.schema.names
-        arrays = [
-            cells.cast(pyarrow.float64(), safe=False) if name in self._normalize else cells
-            for name, cells in zip(names, batch.columns, strict=True)
-        ]
-        return pyarrow.RecordBatch.from_arrays(arrays, names)
+    The schema is made anew, since files may differ in nullability and metadata.
+    """
+    arrays = [batch.column(name).cast(type_, safe=False) for name, type_ in types.items()]
+    return pyarrow.RecordBatch.from_arrays(arrays, list(types))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from contracts.moments import Moments
+from contracts.moments import Moments, is_constant
 from gpu_jobs.device import to_host
 
 
@@ -45,9 +45,10 @@ class StandardScaler:
 
     @property
     def scale_(self) -> Any:
-        """What deviations are divided by: the standard deviation, 1 where that is 0."""
-        scale = numpy.sqrt(self.var_)
-        return numpy.where(scale == 0, 1.0, scale)
+        """What deviations are divided by: the standard deviation, 1 in a constant column."""
+        with numpy.errstate(over="ignore"):
+            constant = is_constant(self.n_samples_seen_, self.mean_, self.var_)
+        return numpy.where(constant, 1.0, numpy.sqrt(self.var_))
 
     def partial_fit(self, block: Any) -> StandardScaler:
         """Take the block's values into the moments."""

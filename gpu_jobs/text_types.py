@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
@@ -31,21 +32,67 @@ def text_types(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def first_misfit(cells: Any, expected: Any) -> int | None:
-    """The index of the first of the text `cells` that CSV parsing would not take for `expected`."""
-    if _fits(cells, expected):
+@dataclass(frozen=True)
+class Candidate:
+    """A type that a column may have. Beyond MAX_EXACT no whole number fits an `exact` double."""
+
+    type: Any
+    exact: bool = False
+
+
+MAX_EXACT = 2**53
+"""Up to here, and down to its negative, a double holds every whole number."""
+
+UNSEEN = (
+    Candidate(pyarrow.bool_()),
+    Candidate(pyarrow.int64()),
+    Candidate(pyarrow.float64(), exact=True),
+)
+"""The candidates of a column of which no value has been seen."""
+
+
+def candidates(type_: Any) -> tuple[Candidate, ...]:
+    """What a column of `type_` may turn out to be other than text, the narrowest type first."""
+    if type_ == pyarrow.string():
+        return ()
+    if type_ == pyarrow.int64():
+        return UNSEEN[1:]
+    return (Candidate(type_),)
+
+
+def narrowest(left: tuple[Candidate, ...]) -> Any:
+    """The type of a column all of whose cells fit the candidates that are `left`."""
+    return left[0].type if left else pyarrow.string()
+
+
+def narrowed(cells: Any, left: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], int]:
+    """Which of the candidates that are `left` all the text `cells` fit.
+
+    Beside them stands the index of the cell that ruled out the last of the others.
+    """
+    misfits = {each: first_misfit(cells, each.type, each.exact) for each in left}
+    fitting = tuple(each for each, index in misfits.items() if index is None)
+    return fitting, max((index for index in misfits.values() if index is not None), default=0)
+
+
+def first_misfit(cells: Any, expected: Any, exact: bool = False) -> int | None:
+    """The index of the first of the text `cells` that CSV parsing would not take for `expected`.
+
+    `exact` as in Candidate.
+    """
+    if _fits(cells, expected, exact):
         return None
     low, high = 0, len(cells)
     while high - low > 1:
         middle = (low + high) // 2
-        if _fits(cells.slice(low, middle - low), expected):
+        if _fits(cells.slice(low, middle - low), expected, exact):
             low = middle
         else:
             high = middle
     return low
 
 
-def _fits(cells: Any, expected: Any) -> bool:
+def _fits(cells: Any, expected: Any, exact: bool) -> bool:
     """Whether all `cells` have the type, by the rules of pyarrow's CSV conversion."""
     compute = pyarrow.compute
     null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
@@ -56,8 +103,14 @@ def _fits(cells: Any, expected: Any) -> bool:
         )
     # The conversion trims blanks and tabs around numbers, but not around null spellings.
     trimmed = compute.utf8_trim(cells, " \t")
+    numbers = compute.if_else(null, None, trimmed)
     try:
-        compute.if_else(null, None, trimmed).cast(expected)
+        numbers.cast(expected)
+        if exact:
+            whole = compute.match_substring_regex(numbers, r"^[+-]?\d+$")
+            # Arrow's cast from int64 to double refuses what is beyond MAX_EXACT.
+            unsigned = compute.utf8_ltrim(numbers.filter(whole), "+")
+            unsigned.cast(pyarrow.int64()).cast(pyarrow.float64())
     except pyarrow.ArrowInvalid:
         return False
     return True

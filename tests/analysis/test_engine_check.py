@@ -69,6 +69,16 @@ def test_a_constant_column_must_have_become_zero(column_metrics, normalize_metri
     assert not check_engine(summarise({"AA": [7.0] * 3}), source, "float64").confirmed
 
 
+def test_a_column_of_nothing_but_rounding_is_centred_and_not_scaled(
+    summarise, column_metrics, normalize_metrics
+):
+    std = 5e-7
+    source = normalize_metrics({"fare": column_metrics(count=1_000, mean=1.7e9, std=std)})
+
+    assert check_engine(summarise({"AA": [-std, std] * 500}), source, "float64").confirmed
+    assert not check_engine(summarise({"AA": [-9.0, 9.0] * 500}), source, "float64").confirmed
+
+
 def test_a_value_that_got_lost_is_told(values, source, summarise):
     engine = check_engine(summarise(in_groups(z_scores(values)[:-1])), source, "float64")
 

@@ -41,14 +41,15 @@ def test_constant_and_empty_columns_are_named(column_metrics, normalize_metrics,
     columns = {
         "fare": column_metrics(count=4),
         "year": column_metrics(count=4, std=0.0),
+        "thirds": column_metrics(count=4, mean=0.3, std=2e-17),
         "tip": column_metrics(count=0, nulls=4, mean=None, std=None, minimum=None, maximum=None),
     }
 
     quality = assess_quality(normalize_metrics(columns), summary)
 
-    assert quality.constant_columns == ("year",)
+    assert quality.constant_columns == ("year", "thirds")
     assert quality.empty_columns == ("tip",)
-    assert quality.score == pytest.approx(100 * 8 / 12)
+    assert quality.score == pytest.approx(100 * 12 / 16)
 
 
 def test_a_column_without_values_has_no_outlier_share(summarise):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.moments import Moments
+from contracts.moments import Moments, is_constant
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 
@@ -36,3 +36,10 @@ def test_large_values_keep_the_digits_of_their_deviation() -> None:
     numbers = [10_000_000.2] + [10_000_000.1, 10_000_000.3] * 500
     merged = moments_of(numbers)
     assert math.sqrt(merged.m2 / (len(numbers) - 1)) == pytest.approx(0.1, rel=10**-8.2)
+
+
+def test_a_variance_within_the_bounds_of_rounding_is_that_of_a_constant() -> None:
+    assert is_constant(4, 0.3, 0.0)
+    assert is_constant(4, 0.3, (2e-17) ** 2)
+    assert not is_constant(4, 0.3, (2e-15) ** 2)
+    assert not is_constant(4, 0.0, 1e-30)

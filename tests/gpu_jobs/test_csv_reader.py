@@ -192,13 +192,62 @@ def test_bytes_that_are_not_utf_8_in_a_number_column_are_found_when_widening(rea
         csv.widen()
 
 
-def test_a_file_with_another_header_is_rejected(reader):
+@pytest.mark.parametrize(
+    ("header", "difference"),
+    [
+        (b"a,c", "Column 'b' was validated and is missing."),
+        (b"a", "Column 'b' was validated and is missing."),
+        (b"a,a", "Column 'b' was validated and is missing."),
+        (b"b,a,c", "Column 'c' is one more than was validated."),
+        (b"a,b,b", "Column 'b' is one more than was validated."),
+    ],
+)
+def test_a_file_with_other_columns_is_rejected(reader, header, difference):
     with pytest.raises(RejectedError) as rejected:
-        rows_of(reader(TEXT, b"a,b\n1,2\n", b"b,a\n1,2\n"))
+        rows_of(reader(TEXT, b"a,b\n1,2\n", header + b"\n1,2\n"))
     assert (rejected.value.problem.code, rejected.value.problem.where) == (
         "schema_mismatch",
         "b.csv",
     )
+    assert rejected.value.problem.message.startswith(difference)
+
+
+def test_only_the_first_of_many_different_names_is_told_and_cut(reader):
+    header = ",".join(f"{'long' * 1000}{i}" for i in range(20)).encode()
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader({f"c{i}": "string" for i in range(20)}, header + b"\n"))
+    assert rejected.value.problem.message == (
+        "Column 'c0' was validated and is missing. All files of a folder need the same columns."
+    )
+
+
+def test_files_may_have_their_columns_in_another_order(reader, tmp_path, small_blocks):
+    types = {"n": "double", "s": "string", "b": "bool"}
+    good = b"x,true,1.5\n" * 40
+    csv = reader(types, b"n,s,b\n1,x,true\n2,3\n", b"s,b,n\n" + good + b"4\n" + good + b"y,,")
+    first, *others, last = rows_of(csv)
+    assert (first, last) == ((1.0, "x", True), (None, "y", None))
+    assert set(others) == {(1.5, "x", True)}
+    assert [(row["file"], row["line"], row["text"]) for row in bad_rows(tmp_path)] == [
+        ("a.csv", 3, "2,3"),
+        ("b.csv", 42, "4"),
+    ]
+
+
+def test_a_quote_that_is_never_closed_is_found_in_whatever_order_the_columns_are(reader):
+    with pytest.raises(RejectedError, match="unterminated_quote"):
+        rows_of(reader(TEXT, b"a,b\n1,2\n", b'b,a\n1,"2\n'))
+
+
+def test_widening_finds_misfits_in_whatever_order_the_columns_are(reader):
+    csv = reader({"a": "double", "b": "string"}, b"a,b\n1,x\n", b"b,a\nx,1\ny,two\n")
+    with pytest.raises(MisfitError):
+        rows_of(csv)
+    csv.widen()
+    assert rows_of(csv) == [("1", "x"), ("1", "x"), ("two", "y")]
+    assert csv.warnings == [
+        "Column 'a' is read as text, and not normalized: 'two' stands in line 3 of b.csv."
+    ]
 
 
 def test_a_file_of_a_header_alone_adds_no_rows(reader):
@@ -217,12 +266,40 @@ def test_widening_finds_every_misfit_in_one_reading_and_says_where(reader, small
         rows_of(csv)
     csv.widen()
     string = pyarrow.string()
-    assert csv.types == {"a": pyarrow.float64(), "b": string, "c": string, "d": string}
+    double = pyarrow.float64()
+    assert csv.types == {"a": double, "b": string, "c": double, "d": string}
     assert csv.warnings == [
         "Column 'b' is read as text, and not normalized: 'two' stands in line 103 of a.csv.",
-        "Column 'c' is read as text, and not normalized: '3.5' stands in line 2 of b.csv.",
         "Column 'd' is read as text, and not normalized: 'maybe' stands in line 2 of b.csv.",
     ]
     rows = rows_of(csv)
     assert len(rows) == 202
-    assert (rows[100], rows[151]) == ((1.0, "two", "3", "true"), (1.0, "2", "3.5", "maybe"))
+    assert (rows[100], rows[151]) == ((1.0, "two", 3.0, "true"), (1.0, "2", 3.5, "maybe"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "found", "culprit"),
+    [
+        (["1", "NA", "1.5"], [1.0, None, 1.5], None),
+        (["-9007199254740992", "1.5"], [-9007199254740992.0, 1.5], None),
+        (["9007199254740993", "1.5"], ["9007199254740993", "1.5"], "1.5"),
+        (["1.5", "9007199254740993"], ["1.5", "9007199254740993"], "9007199254740993"),
+        (["1.5", "+9007199254740993"], ["1.5", "+9007199254740993"], "+9007199254740993"),
+        (["1", "9223372036854775808"], ["1", "9223372036854775808"], "9223372036854775808"),
+        (["1.5", "1", "two"], ["1.5", "1", "two"], "two"),
+    ],
+)
+@pytest.mark.parametrize("gap", [0, 50], ids=["in one block", "in several blocks"])
+def test_whole_numbers_that_pass_through_become_fractions_where_none_is_rounded(
+    reader, small_blocks, cells, found, culprit, gap
+):
+    rows = [row for cell in cells for row in (cell, *["1"] * gap)]
+    csv = reader({"a": "int64"}, "\n".join(["a", *rows]).encode(), normalize=())
+    with pytest.raises(MisfitError):
+        rows_of(csv)
+    csv.widen()
+    assert [a for (a,) in rows_of(csv)][:: gap + 1] == found
+    assert len(csv.warnings) == (culprit is not None)
+    assert not culprit or (
+        f"{culprit!r} stands in line {rows.index(culprit) + 2} of a.csv." in csv.warnings[0]
+    )

@@ -10,7 +10,14 @@ import pytest
 
 pyarrow = pytest.importorskip("pyarrow")
 
-from contracts.manifest import Column, Compression, Format, Manifest, SourceObject  # noqa: E402
+from contracts.manifest import (  # noqa: E402
+    MAX_COLUMNS,
+    Column,
+    Compression,
+    Format,
+    Manifest,
+    SourceObject,
+)
 from gpu_jobs.errors import MisfitError, RejectedError  # noqa: E402
 from gpu_jobs.json_reader import JsonReader  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
@@ -160,6 +167,75 @@ def test_widening_finds_every_misfit_and_every_late_column(reader, small_blocks)
     rows = rows_of(json_reader)
     assert rows[0] == ("1", "1", "true", None)
     assert rows[20:] == [("2", "two", "0", 7), ("three", None, None, 8)]
+
+
+def widened(json_reader):
+    """The rows of a reader whose types do not fit at first."""
+    with pytest.raises(MisfitError):
+        rows_of(json_reader)
+    json_reader.widen()
+    return rows_of(json_reader)
+
+
+@pytest.mark.parametrize(
+    ("values", "found", "culprit"),
+    [
+        (["1", "null", "1.5"], [1.0, None, 1.5], None),
+        (["1", "1.0"], [1.0, 1.0], None),
+        (["-9007199254740992", "1.5"], [-9007199254740992.0, 1.5], None),
+        (["9007199254740993", "1.5"], ["9007199254740993", "1.5"], "'1.5' stands in line 2"),
+        (["1.5", "9007199254740993"], ["1.5", "9007199254740993"], "'9007199254740993' stands"),
+        (["1", "9223372036854775808"], ["1", "9223372036854775808"], "'9223372036854775808' st"),
+        (["1", "1.5", "true"], ["1", "1.5", "true"], "'true' stands in line 3"),
+    ],
+)
+def test_whole_numbers_that_pass_through_become_fractions_where_none_is_rounded(
+    reader, values, found, culprit
+):
+    lines = "".join(f'{{"a":{value}}}\n' for value in values)
+    json_reader = reader({"a": "int64"}, lines.encode(), normalize=())
+    assert [a for (a,) in widened(json_reader)] == found
+    assert len(json_reader.warnings) == (culprit is not None)
+    assert not culprit or culprit in json_reader.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["null", "1"], [None, 1]),
+        (["1", "1.5"], [1.0, 1.5]),
+        (["null", '"x"'], [None, "x"]),
+        (["null", "true"], [None, True]),
+        (["null", "null"], [None, None]),
+        (["9223372036854775808", "1"], ["9223372036854775808", "1"]),
+    ],
+)
+def test_a_late_column_has_the_type_of_all_its_values(reader, values, found):
+    lines = "".join(f'{{"z":{value}}}\n' for value in values)
+    json_reader = reader({"a": "double"}, b'{"a":1}\n', lines.encode())
+    assert [z for _, z in widened(json_reader)] == [None, *found]
+    assert [warning.split(", ")[0] for warning in json_reader.warnings] == [
+        "Column 'z' first stands in line 1 of b.jsonl"
+    ]
+
+
+def test_endless_new_columns_are_rejected_before_they_are_kept(reader):
+    lines = "".join(f'{{"k{i}":1}}\n' for i in range(MAX_COLUMNS + 10)).encode()
+    json_reader = reader({"a": "double"}, b'{"a":1}\n', lines)
+    with pytest.raises(RejectedError) as rejected:
+        widened(json_reader)
+    assert (rejected.value.problem.code, rejected.value.problem.where) == (
+        "too_many_columns",
+        f"line {MAX_COLUMNS} of b.jsonl",
+    )
+
+
+def test_warnings_do_not_repeat_endless_names_and_values(reader):
+    line = json.dumps({"a": "x" * 100_000, "k" * 100_000: 1}).encode()
+    json_reader = reader({"a": "double"}, line)
+    widened(json_reader)
+    assert len(json_reader.warnings) == 2
+    assert max(map(len, json_reader.warnings)) < 300
 
 
 def test_bytes_that_are_not_utf_8_are_rejected_with_their_offset(reader):

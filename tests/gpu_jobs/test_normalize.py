@@ -13,6 +13,7 @@ import sys
 import numpy
 import pytest
 
+from contracts.grouping import MOST_GROUPS
 from contracts.manifest import Compression, Format, Options, SourceObject
 from contracts.marker import Outcome
 
@@ -246,6 +247,17 @@ def test_most_rows_bad_is_rejected_with_the_first_line_and_the_rows_kept(cloud):
     assert [(row["line"], row["text"]) for row in rows] == [(3, "3"), (4, "4"), (5, "5,6,7")]
 
 
+def test_of_endless_warnings_the_first_are_told_and_the_loss_of_rows_before_all(cloud):
+    late = json.dumps({f"{'k' * 1000}{i}": i for i in range(500)}).encode()
+    cloud.put("input/f.jsonl", b'{"a":1}\n{"a":3}\nbad\n' + late)
+    assert cloud.normalize(cloud.manifest(Format.JSON_LINES, {"a": "int64"})) == 0
+    warnings = cloud.marker().warnings
+    assert "quarantine/rows.jsonl" in warnings[0]
+    assert len(warnings) == 21
+    assert warnings[-1] == "And 481 more warnings."
+    assert max(map(len, warnings)) < 300
+
+
 def test_a_few_bad_rows_are_kept_aside_with_a_warning(cloud):
     cloud.put("input/f.csv", b"a,b\n1,2\n3\n3,4\n")
     assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "int64"})) == 0
@@ -265,6 +277,71 @@ def test_text_in_the_only_number_column_is_rejected(cloud):
     assert marker.warnings == (
         "Column 'a' is read as text, and not normalized: 'two' stands in line 3 of input/f.csv.",
     )
+
+
+def grouped_rows(format_, groups):
+    """Rows of a number `x` and a text `g`, which is another one in each row."""
+    rows = [{"x": index, "g": f"g{index}"} for index in range(groups)]
+    encode = {Format.CSV: delimited, Format.JSON_LINES: json_lines, Format.PARQUET: parquet}
+    return encode[format_](rows)
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_as_many_groups_as_a_summary_holds_are_what_the_metrics_name(cloud, format_):
+    cloud.put("input/f", grouped_rows(format_, MOST_GROUPS))
+    columns = {"x": "int64", "g": "string"}
+    options = Options(group_by="g")
+    assert cloud.normalize(cloud.manifest(format_, columns, group_by="g", options=options)) == 0
+    assert cloud.metrics().group_by == "g"
+    assert cloud.marker().warnings == ()
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_too_many_groups_that_were_asked_for_are_rejected_with_the_column(cloud, format_):
+    cloud.put("input/f", grouped_rows(format_, MOST_GROUPS + 1))
+    columns = {"x": "int64", "g": "string"}
+    options = Options(group_by="g")
+    assert cloud.normalize(cloud.manifest(format_, columns, group_by="g", options=options)) == 65
+    marker = cloud.marker()
+    assert marker.outcome is Outcome.REJECTED
+    assert (marker.error.code, marker.error.where) == ("too_many_groups", "column 'g'")
+    assert "more than 10,000 different values" in marker.error.message
+    assert "Choose another column with group-by" in marker.error.message
+    assert cloud.names() == ["_fence", "_marker.json"]
+
+
+def test_too_many_groups_that_nobody_asked_for_become_one_with_a_warning(cloud):
+    cloud.put("input/f.csv", grouped_rows(Format.CSV, MOST_GROUPS + 1))
+    columns = {"x": "int64", "g": "string"}
+    assert cloud.normalize(cloud.manifest(Format.CSV, columns, group_by="g")) == 0
+    assert cloud.metrics().group_by is None
+    assert cloud.metrics().records == MOST_GROUPS + 1
+    assert cloud.marker().warnings == (
+        "The rows are not grouped: column 'g', which was chosen by default, has more than 10,000 "
+        "different values. Choose another one with group-by.",
+    )
+
+
+@pytest.mark.parametrize(("groups", "code"), [(MOST_GROUPS, 0), (MOST_GROUPS + 1, 65)])
+def test_groups_are_counted_anew_when_wider_types_are_read(cloud, groups, code):
+    first = "".join(f"{index},{index}\n" for index in range(groups - 1))
+    cloud.put("input/a.csv", f"x,g\n{first}".encode())
+    cloud.put("input/b.csv", b"x,g\n7,late\n")
+    manifest = cloud.manifest(
+        Format.CSV,
+        {"x": "int64", "g": "int64"},
+        normalize=("x",),
+        group_by="g",
+        options=Options(group_by="g"),
+    )
+    assert cloud.normalize(manifest) == code
+    assert "'g' is read as text" in cloud.marker().warnings[0]
+
+
+def test_without_a_grouping_column_the_metrics_name_none(cloud):
+    cloud.put("input/f.csv", b"x\n1\n3\n")
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"x": "int64"})) == 0
+    assert cloud.metrics().group_by is None
 
 
 @pytest.mark.parametrize(

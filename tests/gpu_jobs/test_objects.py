@@ -47,6 +47,16 @@ class BreakingS3:
         return {"ContentLength": len(rest), "Body": BreakingBody(rest, self.healthy, self.error)}
 
 
+class RefusingS3:
+    """Answers with the error `code`."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def get_object(self, **_):
+        raise ClientError({"Error": {"Code": self.code}}, "GetObject")
+
+
 ERRORS = [
     ReadTimeoutError(endpoint_url="http://s3"),
     ResponseStreamingError(error="reset"),
@@ -76,19 +86,22 @@ def test_a_connection_that_breaks_at_once_again_and_again_is_given_up():
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
 def test_what_is_no_longer_there_is_gone(code):
-    class Gone:
-        def get_object(self, **_):
-            raise ClientError({"Error": {"Code": code}}, "GetObject")
-
     with pytest.raises(RejectedError) as rejected:
-        ObjectStream(Gone(), "ingest", SOURCE)
+        ObjectStream(RefusingS3(code), "ingest", SOURCE)
     assert (rejected.value.problem.code, rejected.value.problem.where) == ("gone", "input/f")
 
 
-def test_other_refusals_are_ours_to_solve():
-    class Forbidden:
-        def get_object(self, **_):
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+@pytest.mark.parametrize(
+    ("code", "remedy"), [("InvalidObjectState", "Restore it"), ("AccessDenied", "kms:Decrypt")]
+)
+def test_what_s3_does_not_give_out_is_unreadable_and_the_owner_is_told_what_to_do(code, remedy):
+    with pytest.raises(RejectedError) as rejected:
+        ObjectStream(RefusingS3(code), "ingest", SOURCE)
+    problem = rejected.value.problem
+    assert (problem.code, problem.where) == ("unreadable", "input/f")
+    assert remedy in problem.message
 
-    with pytest.raises(ClientError, match="AccessDenied"):
-        ObjectStream(Forbidden(), "ingest", SOURCE)
+
+def test_other_refusals_are_ours_to_solve():
+    with pytest.raises(ClientError, match="InternalError"):
+        ObjectStream(RefusingS3("InternalError"), "ingest", SOURCE)

@@ -115,14 +115,97 @@ def test_wide_rows_come_in_smaller_batches(reader, monkeypatch):
     assert {batch.num_rows for batch in batches} == {25}
 
 
-def test_another_type_than_the_validated_one_is_rejected(reader):
-    files = [parquet_bytes(pyarrow.table({"a": values})) for values in ([1], ["x"])]
+def test_files_may_have_their_columns_in_another_order(reader):
+    tables = (
+        pyarrow.table({"a": [1], "s": ["x"]}),
+        pyarrow.table({"s": ["y"], "a": [2]}),
+    )
+    assert rows_of(reader(("a",), *map(parquet_bytes, tables))).to_pydict() == {
+        "a": [1.0, 2.0],
+        "s": ["x", "y"],
+    }
+
+
+PASSING = [
+    pyarrow.array([5]),
+    pyarrow.array(["x"]),
+    pyarrow.array([Decimal("1.10")], pyarrow.decimal128(38, 2)),
+    pyarrow.array([1], pyarrow.timestamp("ns", "Europe/Berlin")),
+    pyarrow.array(["a"]).dictionary_encode(),
+    pyarrow.array([{"a": 1, "b": [1, None]}]),
+    pyarrow.array([[("k", 1)]], pyarrow.map_(pyarrow.string(), pyarrow.int32())),
+]
+
+
+@pytest.mark.parametrize("empty", [0, 1], ids=["the first file", "the second file"])
+@pytest.mark.parametrize("values", PASSING, ids=lambda values: str(values.type))
+def test_a_column_that_is_all_null_in_one_file_has_the_type_of_the_others(reader, values, empty):
+    tables = [pyarrow.table({"x": [1], "a": values})]
+    tables.insert(empty, pyarrow.table({"x": pyarrow.nulls(2), "a": pyarrow.nulls(2)}))
+    files = [parquet_bytes(table) for table in tables]
+    both = reader(("x",), *files, schema=parquet.read_schema(io.BytesIO(files[1 - empty])))
+    for _ in range(2):
+        found = rows_of(both)
+        assert found["x"].to_pylist() == ([None, None, 1.0] if empty == 0 else [1.0, None, None])
+        assert found["a"].type.equals(values.type)
+        assert found["a"].drop_null().to_pylist() == values.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        ({"a": ["x"]}, "Column 'a' is of type 'string', and 'int64' was validated."),
+        ({"b": [1]}, "Column 'a' was validated and is missing."),
+        ({"b": [1], "a": [1]}, "Column 'b' is one more than was validated."),
+    ],
+)
+def test_other_columns_than_the_validated_ones_are_rejected(reader, other, difference):
+    files = [parquet_bytes(pyarrow.table(table)) for table in ({"a": [1]}, other)]
     with pytest.raises(RejectedError) as rejected:
         rows_of(reader(("a",), *files))
-    assert (rejected.value.problem.code, rejected.value.problem.where) == (
-        "schema_mismatch",
-        "part-1",
+    problem = rejected.value.problem
+    assert (problem.code, problem.where) == ("schema_mismatch", "part-1")
+    assert problem.message.startswith(difference)
+
+
+def test_only_the_first_of_many_different_columns_is_told_and_cut(reader):
+    validated, found = (
+        pyarrow.table({f"{'long' * 100}{word}{i}": [i] for i in range(50)}) for word in "ab"
     )
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader((), parquet_bytes(found), schema=validated.schema))
+    assert len(rejected.value.problem.message) < 200
+
+
+def test_a_codec_that_the_reader_does_not_know_is_rejected_as_unsupported(reader):
+    table = pyarrow.table({"a": [1, 2, 3]})
+    data = parquet_bytes(table, compression="gzip", use_dictionary=False)
+    # In the footer, behind the column's path, stands the codec: GZIP is 2 and LZO is 3.
+    gzip, lzo = (b"\x19\x18\x01a\x15" + bytes([2 * codec]) for codec in (2, 3))
+    assert data.count(gzip) == 1
+    with pytest.raises(RejectedError) as rejected:
+        rows_of(reader(("a",), data.replace(gzip, lzo)))
+    problem = rejected.value.problem
+    assert (problem.code, problem.where) == ("unsupported_parquet", "row group 0 of part-0")
+    assert "LZO" in problem.message
+
+
+def test_what_pyarrow_does_not_implement_is_rejected_as_unsupported(reader, monkeypatch):
+    def not_implemented(*_, **__):
+        raise pyarrow.ArrowNotImplementedError("Nested data conversions not implemented")
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", not_implemented)
+    with pytest.raises(RejectedError, match="unsupported_parquet"):
+        rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1]}))))
+
+
+def test_what_ends_a_copy_is_not_taken_for_damage(reader, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gpu_jobs.parquet_reader.shutil.copyfileobj", full)
+    with pytest.raises(OSError, match="No space"):
+        rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1]}))))
 
 
 BIG = pyarrow.table({"a": numpy.random.default_rng(5).random(30_000)})

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gpu_jobs.device import choose_device, to_host
@@ -164,6 +164,44 @@ def test_chunks_learn_what_the_whole_learns(xp, values, cuts):
     spread = float(numpy.abs(finite).max(initial=0.0))
     assert ours.mean == pytest.approx(theirs.mean, rel=1e-12, abs=1e-12 * spread)
     assert ours.m2 == pytest.approx(theirs.m2, rel=1e-9, abs=1e-9 * spread * spread)
+
+
+@on_every_device
+def test_rounding_errors_of_a_constant_are_not_scaled_up(xp):
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    block = column(0.1 + 0.2, 0.3, 0.3, 0.1 + 0.2)
+    scaler = fitted(xp, block)
+    assert scaler.scale_.tolist() == [1.0]
+    assert 0 < scaler.moments_[0].std < 1e-16
+    z = to_host(xp, scaler.transform(block))
+    expected = preprocessing.StandardScaler().fit_transform(block)
+    numpy.testing.assert_allclose(z, expected, rtol=0, atol=1e-16)
+
+
+@on_every_device
+def test_rounding_errors_of_a_constant_are_not_scaled_up_in_any_number_of_blocks(xp):
+    block = numpy.tile(column(0.1 + 0.2, 0.3, 0.3), (1000, 1))
+    scaler = fitted(xp, *blocks_at(block, [1, 2, 10, 500, 501, 2998]))
+    assert scaler.scale_.tolist() == [1.0]
+
+
+@on_every_device
+@settings(max_examples=200, deadline=None)
+@given(
+    base=st.floats(1e-3, 1e12) | st.floats(-1e12, -1e-3),
+    steps=st.lists(st.integers(-4, 4), min_size=1, max_size=60),
+    exponent=st.integers(0, 12),
+)
+def test_what_is_constant_but_for_rounding_is_so_exactly_where_scikit_learn_says_so(
+    xp, base, steps, exponent
+):
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    block = base * (1 + numpy.finfo(float).eps * 2**exponent * column(*steps))
+    theirs = preprocessing.StandardScaler().fit(block)
+    bound = len(block) * abs(theirs.mean_[0]) * numpy.finfo(float).eps
+    # On the bound itself a last digit of the variance decides.
+    assume(not 0.9 < math.sqrt(theirs.var_[0]) / bound < 1.1)
+    assert fitted(xp, block).scale_ == pytest.approx(theirs.scale_, rel=1e-6)
 
 
 @on_every_device

@@ -1,0 +1,33 @@
+"""Sentences for people that stay readable, whatever somebody's data puts into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+QUOTED_CHARACTERS = 80
+MAX_CHARACTERS = 2_000
+MAX_WARNINGS = 20
+
+
+def quoted(text: str) -> str:
+    """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
+    rest = "…" if len(text) > QUOTED_CHARACTERS else ""
+    return repr(text[:QUOTED_CHARACTERS] + rest)
+
+
+def shortened(message: str) -> str:
+    """The message in at most MAX_CHARACTERS.
+
+    Its middle goes: how it begins says what is wrong, and how it ends what to do.
+    """
+    if len(message) <= MAX_CHARACTERS:
+        return message
+    half = MAX_CHARACTERS // 2
+    return f"{message[: half - 1]}…{message[-half:]}"
+
+
+def capped(warnings: Sequence[str]) -> tuple[str, ...]:
+    """The first of the warnings, each shortened, and how many more there are."""
+    kept = tuple(map(shortened, warnings[:MAX_WARNINGS]))
+    more = len(warnings) - len(kept)
+    return (*kept, f"And {more:,} more warnings.") if more else kept
