@@ -5,7 +5,7 @@ Context (cdk.json, or `-c name=value`):
     python_version        the Python of Lambda and Spark in AWS (set it in cdk.json alone)
     lambda_build          aws, or local: which of the built artefacts the functions run
     api_auth              iam, or none: who may call the HTTP API
-    quiet_period_seconds  how long a folder must stay unchanged before it is read
+    quiet_period_seconds  how long a folder must stay unchanged before it is read, at most 900
     gpu_image             the URI of a ready GPU image; without it, CDK builds gpu_jobs/Dockerfile
     compute_targets       JSON of ComputeTargets: computing that already exists, so that no
                           compute stack is deployed

@@ -18,6 +18,8 @@ NOT_INCLUDED = (
 )
 SPARK_GB_PER_VCPU = 4.0
 """The memory of an EMR Serverless worker, where its size has to be guessed."""
+SPARK_DRIVER_VCPUS = 2
+"""What the driver takes beside the executors: SPARK_SIZE in pipeline.compute, which starts it."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ def batch_charge(seconds: float, on_gpu_queue: bool, prices: Prices) -> Charge:
 
 
 def spark_charge(
-    billed: BilledResources | None, seconds: float, vcpus: int, prices: Prices
+    billed: BilledResources | None, seconds: float, executor_vcpus: int, prices: Prices
 ) -> Charge:
-    """A run on EMR Serverless; by `seconds` on `vcpus` while AWS does not say what it bills."""
+    """A run on EMR Serverless; by `seconds` and size while AWS does not say what it bills."""
     if billed is not None:
         return _resources_charge(billed, Basis.BILLED, prices)
-    vcpu_hours = seconds * vcpus / 3600
+    vcpu_hours = seconds * (executor_vcpus + SPARK_DRIVER_VCPUS) / 3600
     guessed = BilledResources(vcpu_hours, vcpu_hours * SPARK_GB_PER_VCPU, 0.0)
     return _resources_charge(guessed, Basis.ESTIMATED, prices)
 

@@ -24,6 +24,8 @@ STACK_PREFIX = "Bigdata-"
 REQUIRED_OUTPUTS = ("IngestBucket", "ResultsBucket", "JobsTable", "WorkQueueUrl", "ApiId")
 
 ACCOUNT = "000000000000"
+# No slow line lies between a laptop and its own cloud, so its folders need not rest for long.
+QUIET_PERIOD_SECONDS = 5
 _BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 # It lives in the cloud that it describes, so that both are lost or kept together.
 _DEPLOYED_SOURCES = "/bigdata/deployed-sources"
@@ -57,6 +59,7 @@ def write_context(home: Home, compute_targets: dict[str, str]) -> None:
     context = {
         "lambda_build": "local",
         "api_auth": "none",
+        "quiet_period_seconds": QUIET_PERIOD_SECONDS,
         "compute_targets": json.dumps(compute_targets),
     }
     home.context.write_text(json.dumps(context, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import aws_cdk as cdk
@@ -16,7 +17,7 @@ from constructs import Construct
 from pipeline.compute_names import NORMALIZE_COMMAND
 from stacks.artifacts import ROOT
 from stacks.network import Network
-from stacks.permissions import acknowledge, allow_reading, allow_writing
+from stacks.permissions import acknowledge, allow, allow_reading, allow_writing
 
 GPU_NAME = "bigdata-normalize-gpu"
 CPU_NAME = "bigdata-normalize-cpu"
@@ -28,6 +29,13 @@ TIMEOUT = cdk.Duration.hours(2)
 
 # What gpu_jobs/Dockerfile copies; all else stays out of the build context.
 IMAGE_CONTEXT = ("contracts", "gpu_jobs")
+
+_ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)(?:[:@].+)?")
+_PULLING = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
+_TOKEN = "ecr:GetAuthorizationToken works on no narrower resource"
+
+# As Lambda has it in its functions; botocore reads the second.
+_REGION = {"AWS_REGION": cdk.Aws.REGION, "AWS_DEFAULT_REGION": cdk.Aws.REGION}
 
 _HOST_POLICY = "service-role/AmazonEC2ContainerServiceforEC2Role"
 
@@ -53,6 +61,8 @@ class NormalizationJobs(Construct):
         self._network = network
         self._image = self._container_image(gpu_image)
         self._execution_role = self._container_execution_role()
+        if gpu_image:
+            self._allow_pulling(gpu_image)
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -72,6 +82,9 @@ class NormalizationJobs(Construct):
 
     def _container_image(self, gpu_image: str | None) -> ecs.ContainerImage:
         if gpu_image:
+            cdk.Annotations.of(self).acknowledge_warning(
+                "@aws-cdk/aws-ecs:ecrImageRequiresPolicy", "_allow_pulling grants it"
+            )
             return ecs.ContainerImage.from_registry(gpu_image)
         asset = ecr_assets.DockerImageAsset(
             self,
@@ -85,16 +98,28 @@ class NormalizationJobs(Construct):
         return ecs.ContainerImage.from_docker_image_asset(asset)
 
     def _container_execution_role(self) -> iam.Role:
-        """What pulls the image and writes the log; CDK adds both permissions."""
+        """What pulls the image and writes the log; CDK adds both permissions for its own image."""
         role = iam.Role(
             self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         )
-        acknowledge(
-            role,
-            "AwsSolutions-IAM5[Resource::*]",
-            "ecr:GetAuthorizationToken works on no narrower resource",
-        )
+        acknowledge(role, "AwsSolutions-IAM5[Resource::*]", _TOKEN)
         return role
+
+    def _allow_pulling(self, image: str) -> None:
+        """Only from a private ECR repository; other registries know nothing of our roles."""
+        place = _ECR_IMAGE.fullmatch(image)
+        if not place:
+            return
+        account, region, name = place.groups()
+        repository = cdk.Stack.of(self).format_arn(
+            service="ecr",
+            account=account,
+            region=region,
+            resource="repository",
+            resource_name=name,
+        )
+        allow(self._execution_role, list(_PULLING), repository)
+        allow(self._execution_role, ["ecr:GetAuthorizationToken"], "*", wildcard=_TOKEN)
 
     def _gpu_queue(self) -> None:
         """Spot first; on demand when there is no spot capacity."""
@@ -170,6 +195,7 @@ class NormalizationJobs(Construct):
             "GpuContainer",
             image=self._image,
             command=list(NORMALIZE_COMMAND),
+            environment=_REGION,
             cpu=4,
             gpu=1,
             memory=cdk.Size.gibibytes(14),
@@ -185,6 +211,7 @@ class NormalizationJobs(Construct):
             "CpuContainer",
             image=self._image,
             command=list(NORMALIZE_COMMAND),
+            environment=_REGION,
             cpu=4,
             memory=cdk.Size.gibibytes(16),
             ephemeral_storage_size=DISK,

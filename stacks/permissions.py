@@ -41,7 +41,7 @@ def allow_writing(role: iam.Role, bucket_name: str, keys: str) -> None:
 
 
 def allow_deleting(role: iam.Role, bucket_name: str, keys: str) -> None:
-    """Let `role` delete the objects that match `keys`; their versions stay until they expire."""
+    """Let `role` delete the objects that match `keys`, in a bucket without versions."""
     allow(role, ["s3:DeleteObject"], f"{bucket_arn(bucket_name)}/{keys}", wildcard=_KEYS)
 
 

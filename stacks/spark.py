@@ -46,7 +46,10 @@ class SparkJobs(Construct):
                 "emr-serverless.amazonaws.com",
                 conditions={
                     "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": self.application_arn},
+                    # EMR names as the source its application, or the run in it.
+                    "ArnLike": {
+                        "aws:SourceArn": [self.application_arn, f"{self.application_arn}/jobruns/*"]
+                    },
                 },
             ),
         )

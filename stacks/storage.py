@@ -14,6 +14,10 @@ JOB_INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source
 LOGS_PREFIX = "logs/"
 """Where, in the results bucket, logs lie that expire."""
 
+# A first deployment that fails takes away what it made, or the next one would find the buckets'
+# names taken.
+_KEPT = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
 
 class StorageStack(cdk.Stack):
     """Retained on removal: empty and delete the buckets and the table by hand to be rid of them.
@@ -26,8 +30,11 @@ class StorageStack(cdk.Stack):
         super().__init__(scope, construct_id)
         self.ingest_bucket_name = f"bigdata-ingest-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
         self.results_bucket_name = f"bigdata-results-{cdk.Aws.ACCOUNT_ID}-{cdk.Aws.REGION}"
-        self._bucket("Ingest", self.ingest_bucket_name)
-        results = self._bucket("Results", self.results_bucket_name)
+        # Jobs read their datasets at the version that was uploaded.
+        ingest = self._bucket("Ingest", self.ingest_bucket_name, versioned=True)
+        ingest.add_lifecycle_rule(noncurrent_version_expiration=cdk.Duration.days(30))
+        # Attempts write apart, so no older version is ever read, and what is dropped is gone.
+        results = self._bucket("Results", self.results_bucket_name, versioned=False)
         results.add_lifecycle_rule(prefix=LOGS_PREFIX, expiration=cdk.Duration.days(30))
         self.jobs_table = self._jobs_table()
         cdk.CfnOutput(self, "IngestBucket", value=self.ingest_bucket_name)
@@ -43,23 +50,20 @@ class StorageStack(cdk.Stack):
         table = self.jobs_table.table_arn
         allow(role, ["dynamodb:Query"], *(f"{table}/index/{name}" for name in indexes))
 
-    def _bucket(self, construct_id: str, name: str) -> s3.Bucket:
+    def _bucket(self, construct_id: str, name: str, *, versioned: bool) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             construct_id,
             bucket_name=name,
-            versioned=True,
+            versioned=versioned,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=_KEPT,
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                    noncurrent_version_expiration=cdk.Duration.days(30),
-                )
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
             ],
         )
         acknowledge(
@@ -79,7 +83,7 @@ class StorageStack(cdk.Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=_KEPT,
         )
         for index, key in JOB_INDEXES.items():
             table.add_global_secondary_index(

@@ -20,6 +20,9 @@ from stacks.storage import StorageStack
 # The id that CDK gives to the one function that sets all bucket notifications of a stack.
 _NOTIFICATIONS_HANDLER = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"
 
+# All that Lambda grants: a folder of 10,000 files takes minutes, and nobody waits for the answer.
+TIMEOUT = cdk.Duration.minutes(15)
+
 
 class Validation(Construct):
     """`function` answers S3's events, and the work queue hears of its failures."""
@@ -52,7 +55,7 @@ class Validation(Construct):
                 work_queue_url=work_queue.queue_url,
                 quiet_period_seconds=quiet_period_seconds,
             ),
-            timeout=cdk.Duration.seconds(60),
+            timeout=TIMEOUT,
             # As much as makes a whole vCPU.
             memory_mb=1769,
             layers=(layer,),

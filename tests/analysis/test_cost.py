@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.cost import (
+    SPARK_DRIVER_VCPUS,
     BilledResources,
     batch_charge,
     cost_report,
@@ -11,6 +12,7 @@ from analysis.cost import (
 )
 from analysis.prices import PRICES, PRICES_AS_OF, prices_for
 from contracts.report import Basis
+from pipeline.compute import SPARK_SIZE
 
 PRICE_LISTS = st.sampled_from(PRICES)
 AMOUNTS = st.floats(0, 1e6)
@@ -33,17 +35,21 @@ def test_a_cpu_job_costs_what_it_reserves_on_fargate():
 
 
 def test_spark_costs_what_emr_serverless_bills():
-    charge = spark_charge(BilledResources(10, 40, 5), seconds=99, vcpus=8, prices=VIRGINIA)
+    charge = spark_charge(BilledResources(10, 40, 5), seconds=99, executor_vcpus=8, prices=VIRGINIA)
 
     assert charge.usd == pytest.approx(10 * 0.052624 + 40 * 0.0057785 + 5 * 0.000111)
     assert charge.basis is Basis.BILLED
 
 
 def test_spark_is_estimated_while_nothing_is_billed():
-    charge = spark_charge(None, seconds=3600, vcpus=8, prices=VIRGINIA)
+    charge = spark_charge(None, seconds=3600, executor_vcpus=8, prices=VIRGINIA)
 
-    assert charge.usd == pytest.approx(8 * 0.052624 + 32 * 0.0057785)
+    assert charge.usd == pytest.approx(10 * 0.052624 + 40 * 0.0057785)
     assert charge.basis is Basis.ESTIMATED
+
+
+def test_the_estimate_counts_the_driver_that_the_coordinator_asks_for():
+    assert str(SPARK_DRIVER_VCPUS) == SPARK_SIZE["spark.driver.cores"]
 
 
 def test_a_function_costs_its_memory_seconds_and_a_request():
@@ -93,8 +99,10 @@ def test_twice_the_resources_cost_twice_as_much_on_emr(prices, vcpu, memory, sto
 
 @given(PRICE_LISTS, AMOUNTS, st.integers(1, 64))
 def test_an_estimated_run_costs_by_its_time_and_size(prices, seconds, vcpus):
+    driver = spark_charge(None, seconds, 0, prices).usd
     once = spark_charge(None, seconds, vcpus, prices).usd
+    bigger = spark_charge(None, seconds, 2 * vcpus, prices).usd
 
-    assert once >= 0
-    assert spark_charge(None, seconds, 2 * vcpus, prices).usd == pytest.approx(2 * once)
+    assert 0 <= driver <= once
+    assert bigger - driver == pytest.approx(2 * (once - driver))
     assert spark_charge(None, 2 * seconds, vcpus, prices).usd == pytest.approx(2 * once)

@@ -5,7 +5,7 @@ import pytest
 
 from local import deployment
 from local.config import CloudConfig, Home
-from local.deployment import client, compute_client, write_context
+from local.deployment import QUIET_PERIOD_SECONDS, client, compute_client, write_context
 
 CONFIG = CloudConfig(Home(Path("/nowhere")), 5001, 5002)
 
@@ -61,7 +61,13 @@ def test_other_compute_targets_are_seen(checkout: Path, home: Home) -> None:
 def test_the_context_says_where_to_compute_and_who_may_call(home: Home) -> None:
     context = json.loads(home.context.read_text())
     assert json.loads(context.pop("compute_targets")) == {"gpu_job_queue": "arn:gpu"}
+    assert context.pop("quiet_period_seconds") == QUIET_PERIOD_SECONDS
     assert context == {"lambda_build": "local", "api_auth": "none"}
+
+
+def test_a_folder_rests_for_less_time_than_in_aws() -> None:
+    aws = json.loads((deployment.REPOSITORY / "cdk.json").read_text())["context"]
+    assert aws["quiet_period_seconds"] > QUIET_PERIOD_SECONDS
 
 
 def test_clients_reach_the_cloud_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,16 @@
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from analysis.prices import CPU_TASK_GB, CPU_TASK_VCPUS
 from pipeline.compute_names import NORMALIZE_COMMAND
+from stacks.artifacts import ROOT
+
+REPOSITORY = "arn:aws:ecr:eu-west-1:123456789012:repository"
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 def definition(assembly: Any, platform: str) -> dict[str, Any]:
@@ -97,6 +103,59 @@ def test_the_container_runs_the_one_command(assembly: Any, platform: str) -> Non
     assert definition(assembly, platform)["ContainerProperties"]["Command"] == list(
         NORMALIZE_COMMAND
     )
+
+
+@pytest.mark.parametrize("platform", ["EC2", "FARGATE"])
+def test_the_container_knows_its_region(assembly: Any, platform: str) -> None:
+    variables = definition(assembly, platform)["ContainerProperties"]["Environment"]
+    assert {variable["Name"]: assembly.text(variable["Value"]) for variable in variables} == {
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+
+
+def pulling(assembly: Any) -> dict[str, str]:
+    """What of ECR the container's execution role may do, each on which resource."""
+    role = definition(assembly, "EC2")["ContainerProperties"]["ExecutionRoleArn"]
+    allowed = {}
+    for statement in assembly.statements(role):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            allowed[action] = assembly.text(statement["Resource"])
+    return {action: place for action, place in allowed.items() if action.startswith("ecr:")}
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        (f"{REGISTRY}/normalize", "normalize"),
+        (f"{REGISTRY}/team/normalize:1.0", "team/normalize"),
+        (f"{REGISTRY}/normalize@sha256:{'0' * 64}", "normalize"),
+    ],
+)
+def test_an_image_of_a_private_ecr_repository_may_be_pulled(
+    synthesize: Callable[..., Any], image: str, name: str
+) -> None:
+    assembly = synthesize(gpu_image=image)
+    assert definition(assembly, "EC2")["ContainerProperties"]["Image"] == image
+    assert pulling(assembly) == {
+        "ecr:GetAuthorizationToken": "*",
+        "ecr:BatchCheckLayerAvailability": f"{REPOSITORY}/{name}",
+        "ecr:GetDownloadUrlForLayer": f"{REPOSITORY}/{name}",
+        "ecr:BatchGetImage": f"{REPOSITORY}/{name}",
+    }
+
+
+def test_an_image_of_another_registry_needs_no_permission(synthesize: Callable[..., Any]) -> None:
+    assert pulling(synthesize(gpu_image="public.ecr.aws/team/normalize:1.0")) == {}
+
+
+def test_the_readme_installs_the_cupy_of_the_image() -> None:
+    pinned = re.search(
+        r"^cupy-cuda12x==.+$", (ROOT / "gpu_jobs/requirements.txt").read_text(), re.M
+    )
+    assert pinned
+    assert pinned[0].replace("==", "[ctk]==") in (ROOT / "README.md").read_text()
 
 
 def test_the_job_role_reads_datasets_and_writes_its_attempts_alone(assembly: Any) -> None:

@@ -22,14 +22,15 @@ def test_the_packages_have_a_name_that_spark_unpacks(assembly: Any) -> None:
     assert variables["SPARK_PYTHON"] == "/usr/bin/python3.12"
 
 
-def test_only_our_application_assumes_the_execution_role(assembly: Any) -> None:
+def test_only_our_application_and_its_runs_assume_the_execution_role(assembly: Any) -> None:
     (trust,) = (
         role["AssumeRolePolicyDocument"]["Statement"][0]
         for role in assembly.of_type("AWS::IAM::Role")
         if "emr-serverless" in json.dumps(role["AssumeRolePolicyDocument"])
     )
-    arn = assembly.text(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+    arn, runs = map(assembly.text, trust["Condition"]["ArnLike"]["aws:SourceArn"])
     assert arn.startswith("arn:aws:emr-serverless:eu-west-1:123456789012:/applications/<Bigdata-")
+    assert runs == f"{arn}/jobruns/*"
 
 
 def test_spark_writes_its_attempts_and_its_logs_alone(assembly: Any) -> None:

@@ -8,13 +8,19 @@ from pipeline.model import Job, Source, Status
 from pipeline.store import JobStore
 
 
-def test_buckets_are_versioned_encrypted_and_closed(assembly: Any) -> None:
+def bucket(assembly: Any, kind: str) -> dict[str, Any]:
+    """The properties of the ingest or the results bucket."""
+    buckets = assembly.of_type("AWS::S3::Bucket")
+    (found,) = (b for b in buckets if f"bigdata-{kind}-" in assembly.text(b["BucketName"]))
+    return found
+
+
+def test_buckets_are_encrypted_and_closed(assembly: Any) -> None:
     buckets = assembly.of_type("AWS::S3::Bucket")
     assert len(buckets) == 2
-    for bucket in buckets:
-        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    for each in buckets:
+        assert each["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert set(each["PublicAccessBlockConfiguration"].values()) == {True}
 
 
 def test_buckets_refuse_requests_without_tls(assembly: Any) -> None:
@@ -29,17 +35,30 @@ def test_buckets_refuse_requests_without_tls(assembly: Any) -> None:
         assert {"Bool": {"aws:SecureTransport": "false"}} in denied
 
 
-def test_abandoned_uploads_and_old_versions_go_away(assembly: Any) -> None:
-    for bucket in assembly.of_type("AWS::S3::Bucket"):
-        rule = bucket["LifecycleConfiguration"]["Rules"][0]
+def test_uploads_keep_their_versions_until_they_are_old(assembly: Any) -> None:
+    ingest = bucket(assembly, "ingest")
+    assert ingest["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = ingest["LifecycleConfiguration"]["Rules"]
+    expirations = [rule.get("NoncurrentVersionExpiration") for rule in rules]
+    assert {"NoncurrentDays": 30} in expirations
+
+
+def test_no_version_is_left_of_results_that_are_dropped(assembly: Any) -> None:
+    assert "VersioningConfiguration" not in bucket(assembly, "results")
+
+
+def test_abandoned_uploads_go_away(assembly: Any) -> None:
+    for each in assembly.of_type("AWS::S3::Bucket"):
+        rule = each["LifecycleConfiguration"]["Rules"][0]
         assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
-        assert rule["NoncurrentVersionExpiration"]
 
 
 @pytest.mark.parametrize("resource_type", ["AWS::S3::Bucket", "AWS::DynamoDB::Table"])
-def test_data_outlives_the_stack(assembly: Any, resource_type: str) -> None:
+def test_data_outlives_the_stack_unless_its_first_deployment_fails(
+    assembly: Any, resource_type: str
+) -> None:
     for resource in assembly.resources(resource_type):
-        assert resource["DeletionPolicy"] == "Retain"
+        assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resource["UpdateReplacePolicy"] == "Retain"
 
 

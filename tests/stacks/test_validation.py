@@ -19,6 +19,15 @@ def test_only_validation_has_the_parquet_layer(assembly: Any) -> None:
     assert layered == ["handlers.validate_upload.handler"]
 
 
+def test_validation_may_take_as_long_as_a_folder_of_ten_thousand_files_asks(assembly: Any) -> None:
+    assert assembly.function("validate_upload")["Timeout"] == 900
+
+
+def test_a_folder_in_aws_must_rest_for_a_minute(assembly: Any) -> None:
+    variables = assembly.function("validate_upload")["Environment"]["Variables"]
+    assert variables["QUIET_PERIOD_SECONDS"] == "60"
+
+
 def test_validation_writes_manifests_and_nothing_else(assembly: Any) -> None:
     role = assembly.function("validate_upload")["Role"]
     written = [
