@@ -6,6 +6,7 @@
                                 │  ▲
                                 └──Launch──▶ the stage's actor: hand the attempt to AWS
 
-The JobManager is the only one that saves jobs. Every message carries its ticket, so no actor
-remembers anything between two messages but the collaborators built when it was configured.
+The JobManager is the only one that changes jobs; the ValidationActor enters the record of an upload
+that has none. Every message carries its ticket, so no actor remembers anything between two messages
+but the collaborators built when it was configured.
 """

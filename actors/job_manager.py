@@ -52,7 +52,7 @@ MAX_RACES = 10
 
 
 class JobManager(ActorTypeDispatcher):  # type: ignore[misc]
-    """The head of one invocation's actors, and the only one that saves a job."""
+    """The head of one invocation's actors, and the only one that changes a job."""
 
     def receiveMsg_Configure(self, message: Configure, sender: Any) -> None:
         self._settings: CoordinateSettings = message.settings

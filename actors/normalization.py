@@ -49,10 +49,13 @@ class NormalizationActor(StageActor):
                 message.started_at or now(),
             )
         # The container takes the fence before any work, so of two jobs of one attempt only the
-        # fence's owner counts.
-        if self.aws.files.fence_owner(name) not in (None, message.external_id):
-            return None
-        return self._finished(message)
+        # fence's owner counts, or until there is one, the job that the attempt is known by.
+        counts = self.aws.files.fence_owner(name) or self._known_job(name)
+        return self._finished(message) if counts in (None, message.external_id) else None
+
+    def _known_job(self, name: AttemptName) -> str | None:
+        attempt = self.aws.store.get(name.job_id).attempt(Stage.NORMALIZE, name.number)
+        return attempt.external_id if attempt else None
 
     def _finished(self, message: BatchJobChanged) -> StageFinished:
         name = message.attempt

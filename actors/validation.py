@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_plus
 
 from actors.stage_actor import StageActor
 from contracts.codec import to_plain
+from contracts.manifest import Options
 from contracts.problem import Problem
 from pipeline.clock import now
-from pipeline.messages import DatasetArriving, FunctionFailed, StageFinished
+from pipeline.dataset.identity import Upload
+from pipeline.messages import DatasetArriving, DatasetValidated, FunctionFailed, StageFinished
 from pipeline.model import Job, Stage, Status
+from pipeline.registration import Application, Registration
 
 
 class ValidationActor(StageActor):
     """Sends the validate function back to a settling folder; fails the job of a broken one."""
 
-    def resolve(self, message: DatasetArriving | FunctionFailed) -> StageFinished | None:
+    def resolve(
+        self, message: DatasetArriving | FunctionFailed
+    ) -> DatasetValidated | StageFinished | None:
         if isinstance(message, DatasetArriving):
             self.aws.functions.invoke(
                 self.settings.validate_function, {"settle": to_plain(message)}
@@ -25,6 +29,9 @@ class ValidationActor(StageActor):
         job = self._job_of(message.payload)
         if job is None:
             return None
+        if job.status is Status.QUEUED:
+            # The function did its work; only its word to the queue, which is ours, is missing.
+            return DatasetValidated(job.job_id)
         return StageFinished(
             job_id=job.job_id,
             stage=Stage.VALIDATE,
@@ -38,13 +45,18 @@ class ValidationActor(StageActor):
         )
 
     def _job_of(self, payload: dict[str, Any]) -> Job | None:
-        """The unfinished job that the failed invocation was about, if it came that far."""
+        """The job that the failed invocation was about; None when the upload starts none."""
         if "settle" in payload:
-            return self.aws.store.find(payload["settle"]["job_id"])
-        source = payload["Records"][0]["s3"]
-        key, version = unquote_plus(source["object"]["key"]), source["object"].get("versionId")
-        for job in self.aws.store.list(source=key).jobs:
-            adopted = job.source.version_id in (None, version)
-            if adopted and job.status in (Status.SUBMITTED, Status.VALIDATING):
-                return job
-        return None
+            return self.aws.store.get(payload["settle"]["job_id"])
+        record = payload["Records"][0]
+        upload = Upload.of_record(record)
+        if not upload.starts_job:
+            return None
+        registration = Registration(self.aws.store)
+        return registration.find(upload) or registration.enter(_application(upload, record))
+
+
+def _application(upload: Upload, record: dict[str, Any]) -> Application:
+    """What the notification alone tells, for an upload whose metadata nobody came to read."""
+    size_bytes = record["s3"]["object"].get("size", 0)
+    return Application(upload, record["eventTime"], size_bytes, None, Options())

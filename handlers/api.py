@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -67,7 +68,7 @@ def get_job(job_id: str) -> Response[str]:
     report = None
     if job.status is Status.COMPLETED:
         report, warnings = read_report(client("s3"), settings.results_bucket, job_id)
-        job = job.with_warnings(warnings)
+        job = replace(job, warnings=(*job.warnings, *warnings))
     return _json(HTTPStatus.OK, to_plain(job_document(job, settings.results_bucket, report)))
 
 
@@ -96,7 +97,7 @@ def list_jobs() -> Response[str]:
 def post_job() -> Response[str]:
     """Take inline records as the dataset of a new job."""
     settings = from_environment(ApiSettings)
-    submission = parse_submission(app.current_event.decoded_body or "")
+    submission = parse_submission(_body())
     logger.append_keys(job_id=submission.job_id)
     job = submit(submission, job_store(settings.jobs_table), client("s3"), settings.ingest_bucket)
     body = {
@@ -110,6 +111,8 @@ def post_job() -> Response[str]:
 
 @app.exception_handler(HttpProblem)  # type: ignore[untyped-decorator]
 def _problem(problem: HttpProblem) -> Response[str]:
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("not answered", exc_info=problem)
     return problem.response(app.current_event.path)
 
 
@@ -117,13 +120,21 @@ def _problem(problem: HttpProblem) -> Response[str]:
 def _no_route(_: NotFoundError) -> Response[str]:
     path, method = app.current_event.path, app.current_event.http_method
     allow = next((allow for known, allow in METHODS.items() if known.fullmatch(path)), None)
-    if allow is None:
+    if allow and method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT.value, headers={"Allow": allow})
+    # An allowed method comes here when the id has characters that no route takes, and no job has.
+    if allow is None or method in allow.split(", "):
         detail = "There is nothing at this path; try GET /jobs."
         return HttpProblem(HTTPStatus.NOT_FOUND, detail).response(path)
-    if method == "OPTIONS":
-        return Response(HTTPStatus.NO_CONTENT.value, headers={"Allow": allow})
     detail = f"{method} is not possible here; {allow} are."
     return HttpProblem(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allow}).response(path)
+
+
+def _body() -> str:
+    try:
+        return app.current_event.decoded_body or ""
+    except ValueError as error:
+        raise bad_request("The body is not text in UTF-8.") from error
 
 
 def _internal_error(event: dict[str, Any]) -> dict[str, Any]:

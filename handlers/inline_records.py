@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from contracts.codec import from_plain
 from contracts.layout import INPUT_PREFIX
@@ -67,7 +68,8 @@ def parse_submission(text: str) -> Submission:
 def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str) -> Job:
     """Record the job, so that it is found from now on, then upload its records.
 
-    Raises HttpProblem when the id is taken. A job whose upload fails ends as FAILED.
+    Raises HttpProblem when the id is taken. A job whose upload is refused ends as FAILED; one whose
+    upload may have succeeded stays SUBMITTED, for validation to adopt.
     """
     time = now()
     source = Source(
@@ -96,13 +98,28 @@ def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str)
             ContentType="application/jsonl",
             Metadata=submission.metadata,
         )
-    except Exception:
+    except Exception as error:
+        if not _is_refusal(error):
+            raise _outcome_unknown(submission.job_id) from error
         failure = Problem("upload_failed", "The records could not be stored; submit them again.")
-        # It may have been stored after all, and validation may be further than we are.
-        with suppress(LostRace):
-            store.save(job.advance(Status.FAILED, now(), failure))
+        store.save(job.advance(Status.FAILED, now(), failure))
         raise
     return job
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether S3 said no to the only try; an earlier try may have stored the object."""
+    if not isinstance(error, ClientError):
+        return False
+    return not error.response["ResponseMetadata"].get("RetryAttempts")
+
+
+def _outcome_unknown(job_id: str) -> HttpProblem:
+    return HttpProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"It is not known whether the records were stored. If GET /jobs/{job_id} still says "
+        f"{Status.SUBMITTED} in some minutes, they were not: submit them under another job_id.",
+    )
 
 
 def _parse_json(text: str) -> dict[str, Any]:

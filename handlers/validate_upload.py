@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -44,12 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def _take(validation: Intake, record: dict[str, Any]) -> None:
-    source = record["s3"]
-    upload = Upload(
-        bucket=source["bucket"]["name"],
-        key=unquote_plus(source["object"]["key"]),
-        version_id=source["object"].get("versionId"),
-    )
+    upload = Upload.of_record(record)
     if upload.starts_job:
         _log(validation.take(upload, record["eventTime"]))
     else:

@@ -59,10 +59,6 @@ class AttemptFiles:
         write_document(document, uri, self._s3)
         return uri
 
-    def read_manifest(self, cls: type[T], job_id: str) -> T:
-        """The job's manifest."""
-        return read_document(cls, str(self.layout(job_id).manifest), self._s3)
-
 
 def _is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in ("NoSuchKey", "404")

@@ -70,7 +70,7 @@ def coordination(settings: CoordinateSettings) -> Coordination:
     return Coordination(
         store=job_store(settings.jobs_table),
         files=AttemptFiles(client("s3"), settings.results_bucket),
-        batch_jobs=BatchJobs(client("batch", retries=False), settings),
+        batch_jobs=BatchJobs(client("batch"), client("batch", retries=False), settings),
         spark_runs=SparkRuns(client("emr-serverless"), settings),
         functions=Functions(client("lambda")),
     )

@@ -29,12 +29,13 @@ SPARK_SIZE = {
 class BatchJobs:
     """Normalization jobs on AWS Batch.
 
-    `batch` is a boto3 client without retries: SubmitJob has no token, and a client that sends it
-    again after a lost answer would start the job twice.
+    `batch` is a boto3 client, `batch_once` one without retries: SubmitJob has no token, and a
+    client that sends it again after a lost answer would start the job twice.
     """
 
-    def __init__(self, batch: Any, settings: CoordinateSettings) -> None:
+    def __init__(self, batch: Any, batch_once: Any, settings: CoordinateSettings) -> None:
         self._batch = batch
+        self._batch_once = batch_once
         self._settings = settings
 
     def submit(self, name: AttemptName, spec: str, *, use_gpu: bool) -> str:
@@ -44,7 +45,7 @@ class BatchJobs:
         """
         queue, definition = self._target(use_gpu)
         try:
-            answer = self._batch.submit_job(
+            answer = self._batch_once.submit_job(
                 jobName=str(name),
                 jobQueue=queue,
                 jobDefinition=definition,

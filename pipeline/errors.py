@@ -3,6 +3,7 @@
 BigdataError
 ├── InputRejected      the uploader's fault: the job ends as REJECTED
 ├── LostRace           another writer saved the job first: read again, decide again
+├── LaunchRefused      AWS will never start this attempt: it fails
 ├── TryAgain           not yet: the message goes back to the queue
 ├── ObjectGone         an object, or the version asked for, no longer exists
 └── JobNotFound        no job has this id

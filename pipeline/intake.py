@@ -1,8 +1,8 @@
 """What becomes of an upload: a job, its validation, and word to the work queue.
 
-A file is validated at once. A folder is looked at again after the quiet period, as long as it
-changes; each look is a message on the work queue, for which the coordinator calls here again.
-Everything may be called twice: the record says how far the job is.
+A file is validated at once. A folder is looked at again after the quiet period, and then ever less
+often, as long as it changes; each look is a message on the work queue, for which the coordinator
+calls here again. Everything may be called twice: the record says how far the job is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pipeline.dataset.folder import (
     data_files,
     fingerprint,
     has_arrived,
+    next_look_seconds,
     partition_warnings,
 )
 from pipeline.dataset.identity import Upload, requested_id
@@ -89,20 +90,18 @@ class Intake:
         if job.status is not Status.VALIDATING:
             return self._announced(job)
         upload = Upload(arriving.bucket, arriving.key, arriving.version_id)
+        waited = seconds_between(arriving.since, started_at)
         try:
             files = self._files(upload)
-            look = Look(
-                files=files,
-                uploads=self._objects.uploads_in_progress(upload.bucket, upload.folder),
-                waited_seconds=seconds_between(arriving.since, started_at),
-            )
+            uploads = self._objects.uploads_in_progress(upload.bucket, upload.folder)
+            look = Look(files, uploads, waited)
             arrived = has_arrived(look, upload.folder, arriving.fingerprint)
         except InputRejected as error:
             return self._reject(job, error.problem, started_at)
         if not arrived:
             self._queue.send(
                 replace(arriving, fingerprint=fingerprint(files)),
-                delay_seconds=self._settings.quiet_period_seconds,
+                delay_seconds=next_look_seconds(waited, self._settings.quiet_period_seconds),
             )
             return job
         return self._validate(job, files, started_at, partition_warnings(files, upload.folder))

@@ -1,6 +1,6 @@
 """What arrives on the work queue, and the orders that follow from it.
 
-Events are past (`StageFinished`), commands are orders (`StartStage`). `parse` turns a queue
+Events are past (`StageFinished`), commands are orders (`LaunchStage`). `parse` turns a queue
 message's body into an event; it knows our own messages, the EventBridge envelopes of Batch and
 EMR Serverless, and the envelope in which Lambda reports a function that failed for good.
 """

@@ -4,6 +4,7 @@
         └───────────┴───────────┴──────────┴────────────┴────────────┴────→ REJECTED, FAILED
 
 An end is never left and a status never goes backwards; `Job.advance` is the only way to move.
+What others write is cut where it enters the job, which has to fit into a DynamoDB item (400 KB).
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from enum import StrEnum
 
 from contracts.manifest import Options
 from contracts.problem import Problem
+from pipeline.text import cut
+
+MAX_WARNINGS = 20
+MAX_WARNING_CHARACTERS = 1000
+MAX_PROBLEM_CHARACTERS = 2000
+MORE_WARNINGS = "There are more warnings, which are not kept."
 
 
 class Status(StrEnum):
@@ -158,6 +165,7 @@ class Job:
 
     def with_attempt(self, attempt: Attempt) -> Job:
         """This job with `attempt` added, or put in the place of the one with its number."""
+        attempt = replace(attempt, error=_cut(attempt.error))
         others = tuple(
             attempt if (a.stage, a.number) == (attempt.stage, attempt.number) else a
             for a in self.attempts
@@ -165,17 +173,29 @@ class Job:
         return replace(self, attempts=others if attempt in others else (*others, attempt))
 
     def with_warnings(self, warnings: tuple[str, ...]) -> Job:
-        """This job with those of `warnings` that it does not have yet."""
-        new = tuple(w for w in dict.fromkeys(warnings) if w not in self.warnings)
-        return replace(self, warnings=self.warnings + new)
+        """This job with those of `warnings` that it does not have yet, or word of too many."""
+        new = (cut(warning, MAX_WARNING_CHARACTERS) for warning in warnings)
+        every = tuple(dict.fromkeys((*self.warnings, *new)))
+        more = (MORE_WARNINGS,) if len(every) > MAX_WARNINGS else ()
+        return replace(self, warnings=every[:MAX_WARNINGS] + more)
 
     def advance(self, status: Status, now: str, error: Problem | None = None) -> Job:
         """This job in `status`. Raises ValueError for a step backwards or out of an end."""
         if self.status.is_end or status.rank < self.status.rank:
             raise ValueError(f"job {self.job_id} cannot go from {self.status} to {status}")
-        return replace(self, status=status, updated_at=now, error=error or self.error)
+        return replace(self, status=status, updated_at=now, error=_cut(error) or self.error)
 
 
 def seconds_between(start: str, end: str) -> float:
     """The seconds from one ISO 8601 time to another."""
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def _cut(problem: Problem | None) -> Problem | None:
+    if problem is None:
+        return None
+    return replace(
+        problem,
+        message=cut(problem.message, MAX_PROBLEM_CHARACTERS),
+        where=problem.where and cut(problem.where, MAX_PROBLEM_CHARACTERS),
+    )

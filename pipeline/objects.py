@@ -1,6 +1,7 @@
 """The uploaded objects in S3: read at a version, in ranges, and never much of them.
 
-botocore's errors about an object that is not there become ObjectGone here, and only here.
+botocore's errors about an object that is not there become ObjectGone here, those about one that
+we may not read become InputRejected, and only here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,19 @@ from pipeline.errors import ObjectGone
 _GONE = ("NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405")
 """MethodNotAllowed is the answer to a request for the version that is a delete marker."""
 
+_UNREADABLE = {
+    "InvalidObjectState": (
+        "is archived in a storage class that cannot be read at once. Restore it from the archive, "
+        "then copy it here again in the class STANDARD."
+    ),
+    "AccessDenied": (
+        "may not be read by the pipeline. Allow its roles s3:GetObject on the object and, where a "
+        "KMS key encrypts it, kms:Decrypt with that key; then upload it again."
+    ),
+}
+_UNREADABLE["403"] = _UNREADABLE["AccessDenied"]
+"""HeadObject answers without a body, so botocore has only the status."""
+
 
 @dataclass(frozen=True)
 class ObjectHead:
@@ -40,7 +54,7 @@ class Objects:
         self._s3 = s3
 
     def head(self, bucket: str, key: str, version_id: str | None) -> ObjectHead:
-        """What S3 says of the object. Raises ObjectGone."""
+        """What S3 says of the object. Raises ObjectGone, and InputRejected for `unreadable`."""
         request = _request(bucket, key, version_id)
         with _translated(bucket, key, version_id):
             answer = self._s3.head_object(**request)
@@ -77,7 +91,8 @@ class Objects:
 class RangedFile(io.RawIOBase):
     """One version of an object as a seekable file; each read is one ranged request.
 
-    Raises ObjectGone, and InputRejected for a read that would go beyond READ_LIMIT in total.
+    Raises ObjectGone, and InputRejected for an object that is `unreadable` and for a read that
+    would go beyond READ_LIMIT in total.
     """
 
     def __init__(self, s3: Any, bucket: str, file: SourceObject) -> None:
@@ -147,6 +162,9 @@ def _translated(bucket: str, key: str, version_id: str | None) -> Iterator[None]
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
+        code = error.response["Error"]["Code"]
+        if code in _GONE:
             raise ObjectGone(bucket, key, version_id) from error
+        if code in _UNREADABLE:
+            raise rejected("unreadable", f"s3://{bucket}/{key} {_UNREADABLE[code]}") from error
         raise

@@ -42,9 +42,20 @@ class Registration:
             return self._adopt(job, application)
         other_id = alternative_id(job_id, upload)
         told = f"The job id {job_id!r} belongs to {_uri(job.source)}; this job is {other_id!r}."
-        own = self._find_or_create(_new_job(application, other_id, (told,)))
+        own = self._find_or_create(_new_job(application, other_id).with_warnings((told,)))
         self._warn(job, f"{_uri(own.source)} asked for this job's id too; it is {other_id!r}.")
         return own
+
+    def find(self, upload: Upload) -> Job | None:
+        """The record of the upload, whatever its id, or None."""
+        page = self._store.list(source=upload.key)
+        while True:
+            for job in page.jobs:
+                if _is_of(upload, job):
+                    return job
+            if page.next is None:
+                return None
+            page = self._store.list(source=upload.key, start=page.next)
 
     def _find_or_create(self, new: Job) -> Job:
         job = self._store.find(new.job_id)
@@ -65,9 +76,9 @@ class Registration:
         return job
 
     def _warn(self, job: Job, warning: str) -> None:
-        while warning not in job.warnings:
+        while (warned := job.with_warnings((warning,))) != job:
             with suppress(LostRace):
-                self._store.save(job.with_warnings((warning,)))
+                self._store.save(warned)
                 return
             job = self._store.get(job.job_id)
 
@@ -79,7 +90,7 @@ def _is_of(upload: Upload, job: Job) -> bool:
     return source.version_id == upload.version_id or job.status is Status.SUBMITTED
 
 
-def _new_job(application: Application, job_id: str, warnings: tuple[str, ...] = ()) -> Job:
+def _new_job(application: Application, job_id: str) -> Job:
     time = now()
     return Job(
         job_id=job_id,
@@ -88,7 +99,6 @@ def _new_job(application: Application, job_id: str, warnings: tuple[str, ...] = 
         created_at=time,
         updated_at=time,
         options=application.options,
-        warnings=warnings,
     )
 
 

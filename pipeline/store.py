@@ -67,9 +67,11 @@ class JobStore:
         try:
             self._table.put_item(Item=_item(saved), **condition)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            # botocore sends a put again whose answer was lost; then our own save is in the way.
+            if self.find(job.job_id) != saved:
                 raise LostRace(job.job_id) from error
-            raise
         return saved
 
     def list(

@@ -14,7 +14,6 @@ from pipeline.dataset.selection import select
 from pipeline.dataset.table import Table
 from pipeline.errors import InputRejected
 
-MAX_WARNINGS = 20
 _WITHOUT_ROWS = ("empty", "no_rows")
 
 
@@ -71,7 +70,7 @@ def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Opt
         options=options,
     )
     of_files = tuple(warning for part in parts for warning in part.table.warnings)
-    return Assembled(manifest, _capped((*skipped, *of_files, *widened)))
+    return Assembled(manifest, (*skipped, *of_files, *widened))
 
 
 def _parts_with_rows(findings: Sequence[Finding]) -> tuple[list[_Part], tuple[str, ...]]:
@@ -105,9 +104,3 @@ def _check_same_content(first: _Part, other: _Part) -> None:
     a, b = first.description.content, other.description.content
     if (a.format, a.delimiter) != (b.format, b.delimiter):
         raise mismatch(other.file.key, f"{first.file.key!r} is {a}, and {other.file.key!r} is {b}.")
-
-
-def _capped(warnings: Sequence[str]) -> tuple[str, ...]:
-    different = tuple(dict.fromkeys(warnings))
-    more = len(different) - MAX_WARNINGS
-    return different if more <= 0 else (*different[:MAX_WARNINGS], f"And {more} more warnings.")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
+from contracts.grouping import can_group
 from contracts.manifest import FALSE_SPELLINGS, INFINITY_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
 from pipeline.dataset.problems import quoted
 
@@ -22,7 +23,6 @@ _NUMERIC = re.compile(
     r"u?int(8|16|32|64)|integer|halffloat|float|double|decimal(32|64|128|256)\(.*\)"
 )
 _TEXT = re.compile(r"(large_)?string(_view)?|dictionary<values=(large_)?string(_view)?, .*>")
-_NESTED = re.compile(r"(struct|list|large_list|fixed_size_list|list_view|large_list_view|map)\b.*")
 
 _NUMBERS = (INT64, INTEGER, DOUBLE)
 
@@ -51,9 +51,9 @@ def is_text(type_name: str) -> bool:
     return _TEXT.fullmatch(type_name) is not None
 
 
-def is_nested(type_name: str) -> bool:
-    """Structs, lists and maps."""
-    return _NESTED.fullmatch(type_name) is not None
+def is_groupable(type_name: str) -> bool:
+    """Whether rows can be grouped by such a column; whole numbers of any size are text then."""
+    return type_name == INTEGER or can_group(type_name)
 
 
 def widen(a: str, b: str) -> str:

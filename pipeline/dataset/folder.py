@@ -12,7 +12,9 @@ from contracts.manifest import SourceObject
 from pipeline.dataset.limits import MAX_FILES
 from pipeline.dataset.problems import listing, rejected
 
-EMPTY_FOR_SECONDS = 60
+EMPTY_FOR_SECONDS = 900
+"""The first part may be one large file in a single PUT, of which S3 shows nothing until it ends."""
+
 UNSETTLED_FOR_SECONDS = 3600
 
 
@@ -77,8 +79,8 @@ def has_arrived(look: Look, folder: str, earlier_fingerprint: str) -> bool:
     if not look.files and not look.uploads and look.waited_seconds >= EMPTY_FOR_SECONDS:
         raise rejected(
             "empty",
-            f"There is no data file beside _SUCCESS after {look.waited_seconds:.0f} s. Upload the "
-            "files, then _SUCCESS again.",
+            f"There is no data file beside _SUCCESS after {look.waited_seconds / 60:.0f} minutes. "
+            "Upload the files, then _SUCCESS again.",
             folder,
         )
     if look.waited_seconds >= UNSETTLED_FOR_SECONDS:
@@ -93,6 +95,11 @@ def has_arrived(look: Look, folder: str, earlier_fingerprint: str) -> bool:
             folder,
         )
     return False
+
+
+def next_look_seconds(waited_seconds: float, quiet_period_seconds: int) -> int:
+    """How long to leave a folder alone: the longer it has taken so far, the longer."""
+    return max(quiet_period_seconds, int(waited_seconds) // 10)
 
 
 def partition_warnings(files: Iterable[SourceObject], folder: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
 
 from contracts.layout import DATASETS_PREFIX, INPUT_PREFIX, SUCCESS_NAME
 from pipeline.dataset.problems import quoted, rejected
@@ -26,6 +28,16 @@ class Upload:
     bucket: str
     key: str
     version_id: str | None
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Upload:
+        """The upload that one record of an S3 notification tells of."""
+        source = record["s3"]
+        return cls(
+            bucket=source["bucket"]["name"],
+            key=unquote_plus(source["object"]["key"]),
+            version_id=source["object"].get("versionId"),
+        )
 
     @property
     def starts_job(self) -> bool:

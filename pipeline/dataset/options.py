@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import replace
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from contracts.manifest import Options
@@ -30,9 +30,16 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
             faults[name] = f"{name} takes true or false, not {quoted(text[name])}"
         return bool(value)
 
+    def names(name: str) -> tuple[str, ...]:
+        try:
+            return _names(text.get(name, ""))
+        except csv.Error:
+            faults[name] = f"{name} takes names separated by commas, not {quoted(text[name])}"
+            return ()
+
     options = Options(
-        columns=_names(text.get("columns", "")),
-        exclude=_names(text.get("exclude", "")),
+        columns=names("columns"),
+        exclude=names("exclude"),
         group_by=text.get("group-by") or None,
         gpu_enabled=switch("gpu-enabled"),
         compare_pipelines=switch("compare-pipelines"),
@@ -60,5 +67,5 @@ def _decoded(value: str) -> str:
         return value
     try:
         return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, UnicodeError):
+    except (MessageError, LookupError, ValueError):
         return value

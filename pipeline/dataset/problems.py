@@ -1,7 +1,8 @@
 """The codes with which validation rejects a dataset.
 
-the object     gone, empty, read_limit
-its content    unsupported_format, encoding, nul_bytes, truncated, corrupt
+the object     gone, unreadable, empty, read_limit
+its content    unsupported_format, encoding, nul_byte, truncated,
+               corrupt_gzip, corrupt_zstd, corrupt_parquet
 its rows       no_rows, no_header, blank_header, duplicate_header, too_many_columns,
                ragged_rows, unterminated_quote, field_too_large, row_too_large, invalid_json
 a folder       too_many_files, columns_differ, folder_not_settled
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 
 from contracts.problem import Problem
 from pipeline.errors import InputRejected
+from pipeline.text import cut
 
 LISTED_NAMES = 20
 QUOTED_CHARACTERS = 80
@@ -26,8 +28,7 @@ def rejected(code: str, message: str, where: str | None = None) -> InputRejected
 
 def quoted(text: str) -> str:
     """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
-    rest = "…" if len(text) > QUOTED_CHARACTERS else ""
-    return repr(text[:QUOTED_CHARACTERS] + rest)
+    return repr(cut(text, QUOTED_CHARACTERS))
 
 
 def listing(names: Iterable[str]) -> str:

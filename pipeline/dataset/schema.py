@@ -39,7 +39,8 @@ def merge_columns(
             types[column.name] = widen(known, column.type)
             if NULL in (known, column.type) or known == column.type:
                 continue
-            differs = f"it is {column.type} in {other.file!r} and {known} in earlier files"
+            here, before = quoted(column.type), quoted(known)
+            differs = f"it is {here} in {other.file!r} and {before} in earlier files"
             if format_ is Format.PARQUET:
                 raise mismatch(other.file, f"Column {quoted(column.name)} differs: {differs}.")
             if types[column.name] == STRING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from contracts.manifest import Options
-from pipeline.dataset.column_types import is_nested, is_numeric
+from pipeline.dataset.column_types import is_groupable, is_numeric
 from pipeline.dataset.problems import listing, quoted, rejected
 from pipeline.dataset.table import Table
 
@@ -34,7 +34,8 @@ def select(table: Table, options: Options) -> Selection:
     ):
         _check_known(option, chosen, names)
     _check_choice(options, types)
-    group_by = options.group_by or next(iter(table.categories), None)
+    categories = (name for name in table.categories if is_groupable(types[name]))
+    group_by = options.group_by or next(categories, None)
     candidates = options.columns or tuple(n for n in names if is_numeric(types[n]))
     passed_over = {*options.exclude, group_by}
     normalize = tuple(name for name in candidates if name not in passed_over)
@@ -71,8 +72,8 @@ def _check_choice(options: Options, types: dict[str, str]) -> None:
         if name not in numeric:
             raise rejected(
                 "not_numeric",
-                f"columns names {quoted(name)}, which is {types[name]} and cannot be normalized. "
-                f"The numeric columns are {listing(numeric) or 'none'}.",
+                f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot be "
+                f"normalized. The numeric columns are {listing(numeric) or 'none'}.",
                 "metadata columns",
             )
         if name == options.group_by:
@@ -82,11 +83,12 @@ def _check_choice(options: Options, types: dict[str, str]) -> None:
                 "of columns, or choose another group-by.",
                 "metadata columns, group-by",
             )
-    if options.group_by and is_nested(types[options.group_by]):
+    if options.group_by and not is_groupable(types[options.group_by]):
         raise rejected(
             "invalid_option",
-            f"Column {quoted(options.group_by)} is nested ({types[options.group_by]}) and cannot "
-            "group the rows. Choose a plain column.",
+            f"Column {quoted(options.group_by)} is {quoted(types[options.group_by])} and cannot "
+            "group the rows. Choose a column of text, integers, floats, decimals of up to 38 "
+            "digits, bools, dates or timestamps.",
             "metadata group-by",
         )
 

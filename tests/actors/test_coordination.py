@@ -1,18 +1,21 @@
 """The actors over a real HTTP AWS, on both of Thespian's bases."""
 
 import json
+from typing import Any
 
 import pytest
 
 from actors.system import Coordinator
-from contracts.layout import SPEC_NAME
+from contracts.layout import METRICS_NAME, SPEC_NAME
 from contracts.marker import Outcome
+from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec, SparkSpec
 from pipeline.compute_names import AttemptName
+from pipeline.dataset.identity import Upload, default_id
 from pipeline.errors import TryAgain
 from pipeline.messages import AnalysisFinished, DatasetArriving, DatasetValidated, to_body
-from pipeline.model import AttemptState, Job, Stage, Status, Totals
+from pipeline.model import AttemptState, Job, Source, Stage, Status, Totals
 from tests.actors.world import NOW, Aws
 
 NORMALIZE = AttemptName("job", "normalize", 1)
@@ -29,6 +32,18 @@ def batch_event(status: str, batch_id: str, name: AttemptName = NORMALIZE, **det
 def spark_event(aws: Aws, run_id: str) -> str:
     detail = {"applicationId": aws.settings.spark_application_id, "jobRunId": run_id}
     return json.dumps({"source": "aws.emr-serverless", "detail": detail})
+
+
+def upload_event(key: str, version_id: str = "v1") -> dict[str, Any]:
+    """S3's notification; it encodes the key."""
+    told = {"key": key, "size": 10, "versionId": version_id}
+    return {"Records": [{"eventTime": NOW, "s3": {"bucket": {"name": "ingest"}, "object": told}}]}
+
+
+def validation_failure(payload: dict[str, Any]) -> str:
+    """The envelope that Lambda sends when validation has failed in every try."""
+    context = {"functionArn": "arn:function:validate", "condition": "RetriesExhausted"}
+    return json.dumps({"requestContext": context, "requestPayload": payload})
 
 
 def launched_normalization(actors: Coordinator, aws: Aws) -> str:
@@ -75,6 +90,18 @@ def test_what_was_launched_is_told_by_its_spec(actors: Coordinator, aws: Aws, qu
     assert submit["entryPointArguments"][0].endswith("/spark-1/spec.json")
 
 
+def test_rows_are_grouped_by_what_normalization_found_and_not_by_what_was_validated(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    batch_id = launched_normalization(actors, aws)
+    aws.leave(NORMALIZE)
+    metrics = NormalizeMetrics(10, 1.0, 10.0, "cpu", "", 1, 1, 0, {}, group_by="city")
+    aws.files.write(metrics, NORMALIZE, METRICS_NAME)
+    actors.handle("second", batch_event("SUCCEEDED", batch_id))
+    spec = aws.files.read(SparkSpec, AttemptName("job", "spark", 1), SPEC_NAME)
+    assert spec.group_by == "city"
+
+
 def test_a_second_delivery_launches_nothing(actors: Coordinator, aws: Aws, queued: Job) -> None:
     launched_normalization(actors, aws)
     actors.handle("again", VALIDATED)
@@ -106,6 +133,20 @@ def test_of_two_batch_jobs_only_the_owner_of_the_fence_counts(
     assert attempt.external_id == "the-other-job"
 
 
+def test_a_second_batch_job_that_fails_before_the_fence_leaves_the_attempt_to_the_first(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    batch_id = launched_normalization(actors, aws)
+    actors.handle("second", batch_event("FAILED", "the-other-job"))
+    attempt = aws.store.get("job").latest(Stage.NORMALIZE)
+    assert attempt is not None
+    assert (attempt.number, attempt.state) == (1, AttemptState.LAUNCHED)
+    actors.handle("third", batch_event("FAILED", batch_id))
+    attempt = aws.store.get("job").latest(Stage.NORMALIZE)
+    assert attempt is not None
+    assert attempt.number == 2
+
+
 def test_an_input_that_the_full_read_refuses_is_rejected(
     actors: Coordinator, aws: Aws, queued: Job
 ) -> None:
@@ -121,11 +162,10 @@ def test_an_input_that_the_full_read_refuses_is_rejected(
 def test_a_failed_batch_job_is_tried_once_more(actors: Coordinator, aws: Aws, queued: Job) -> None:
     first = launched_normalization(actors, aws)
     actors.handle("second", batch_event("FAILED", first))
-    assert {job["jobName"] for job in aws.batch_jobs()} == {
-        "bigdata-job--normalize-1",
-        "bigdata-job--normalize-2",
-    }
-    again = batch_event("FAILED", "any", AttemptName("job", "normalize", 2))
+    jobs = {job["jobName"]: job["jobId"] for job in aws.batch_jobs()}
+    assert set(jobs) == {"bigdata-job--normalize-1", "bigdata-job--normalize-2"}
+    second = AttemptName("job", "normalize", 2)
+    again = batch_event("FAILED", jobs[str(second)], second)
     actors.handle("third", again)
     job = aws.store.get("job")
     assert job.status is Status.FAILED
@@ -170,15 +210,57 @@ def test_a_failed_analysis_fails_the_job(actors: Coordinator, aws: Aws, queued: 
 
 def test_a_validation_that_broke_down_fails_its_job(actors: Coordinator, aws: Aws) -> None:
     aws.begin_validation("job", "input/a b.csv", "v1")
-    record = {"s3": {"object": {"key": "input/a+b.csv", "versionId": "v1"}}}
-    envelope = {
-        "requestContext": {"functionArn": "arn:function:validate", "condition": "RetriesExhausted"},
-        "requestPayload": {"Records": [record]},
-    }
-    actors.handle("first", json.dumps(envelope))
+    actors.handle("first", validation_failure(upload_event("input/a+b.csv")))
     job = aws.store.get("job")
     assert job.error is not None
     assert (job.status, job.error.code) == (Status.FAILED, "validation_failed")
+    assert len(aws.store.list().jobs) == 1
+
+
+def test_an_upload_that_validation_never_recorded_becomes_a_failed_job(
+    actors: Coordinator, aws: Aws
+) -> None:
+    failure = validation_failure(upload_event("input/a+b.csv"))
+    for delivery in ("first", "again"):
+        assert actors.handle(delivery, failure).status == "FAILED"
+    (job,) = aws.store.list().jobs
+    assert job.job_id == default_id(Upload("ingest", "input/a b.csv", "v1"))
+    assert job.source == Source("ingest", "input/a b.csv", "v1", NOW, 10)
+    assert job.error is not None
+    assert job.error.code == "validation_failed"
+
+
+def test_an_upload_is_known_among_many_of_its_key(actors: Coordinator, aws: Aws) -> None:
+    aws.begin_validation("mine", "input/a.csv", "v1")
+    for number in range(2, 25):
+        aws.begin_validation(f"job-{number:02}", "input/a.csv", f"v{number}")
+    for version in ("v1", "v24"):
+        actors.handle(version, validation_failure(upload_event("input/a.csv", version)))
+    failed = aws.store.list(status=Status.FAILED).jobs
+    assert {job.job_id for job in failed} == {"mine", "job-24"}
+
+
+def test_a_failure_over_an_object_that_starts_no_job_leaves_none(
+    actors: Coordinator, aws: Aws
+) -> None:
+    actors.handle("first", validation_failure(upload_event("input/folder/")))
+    assert aws.store.list().jobs == ()
+
+
+def test_a_folder_whose_job_is_gone_goes_to_the_dead_letters(actors: Coordinator) -> None:
+    with pytest.raises(TryAgain, match="JobNotFound"):
+        actors.handle("first", validation_failure({"settle": {"job_id": "nobody"}}))
+
+
+@pytest.mark.parametrize("settling", [False, True])
+def test_a_queued_job_whose_word_was_lost_goes_on_when_its_validation_is_told_failed(
+    actors: Coordinator, aws: Aws, queued: Job, settling: bool
+) -> None:
+    payload = {"settle": {"job_id": "job"}} if settling else upload_event("input/a.csv")
+    assert actors.handle("first", validation_failure(payload)).status == "NORMALIZING"
+    assert len(aws.batch_jobs()) == 1
+    assert actors.handle("second", validation_failure(payload)).status == "NORMALIZING"
+    assert len(aws.batch_jobs()) == 1
 
 
 def test_what_aws_will_never_take_fails_the_job_at_once(

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,13 @@ from urllib.parse import urljoin
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from contracts.manifest import Options
 from handlers import stored_report
 from handlers.api import handler
-from pipeline.bootstrap import client
+from pipeline.bootstrap import client, job_store
 from pipeline.dataset.options import parse_options
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
 from pipeline.settings import ApiSettings, to_environment
@@ -43,9 +45,7 @@ class Answer:
         return json.loads(self.text)
 
 
-def call(
-    method: str, path: str, body: str | None = None, base64_encoded: bool = False, **query: str
-) -> Answer:
+def call(method: str, path: str, body: str | bytes | None = None, **query: str) -> Answer:
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -53,10 +53,10 @@ def call(
         "rawQueryString": "",
         "headers": {"content-type": "application/json"},
         "requestContext": {"stage": "$default", "http": {"method": method, "path": path}},
-        "isBase64Encoded": base64_encoded,
+        "isBase64Encoded": isinstance(body, bytes),
     }
     if body is not None:
-        event["body"] = base64.b64encode(body.encode()).decode() if base64_encoded else body
+        event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
     if query:
         event["queryStringParameters"] = query
     answer = handler(event, CONTEXT)  # type: ignore[arg-type]
@@ -133,6 +133,20 @@ def put_report(s3: Any, job_id: str, columns: dict[str, Any]) -> None:
     s3.put_object(Bucket="results", Key=f"results/{job_id}/report.json", Body=body)
 
 
+@contextmanager
+def answering(s3: Any, event: str, error: Exception) -> Iterator[None]:
+    """A client whose calls come to `error`."""
+
+    def answer(**_: Any) -> None:
+        raise error
+
+    s3.meta.events.register(event, answer)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(event, answer)
+
+
 def test_a_completed_job_is_shown_with_its_report(store: JobStore, s3: Any) -> None:
     store.save(finished("trips"))
     put_report(s3, "trips", {"fare": {"mean": 1.0}})
@@ -153,7 +167,7 @@ def test_a_report_too_long_for_lambda_loses_its_columns_and_says_so(
     store: JobStore, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_report, "MAX_SHOWN_BYTES", 1000)
-    store.save(finished("wide"))
+    store.save(finished("wide").with_warnings(tuple(f"warning {n}" for n in range(100))))
     put_report(s3, "wide", {f"column {n}": {"mean": 1.0} for n in range(100)})
 
     document = call("GET", "/jobs/wide").json
@@ -161,7 +175,7 @@ def test_a_report_too_long_for_lambda_loses_its_columns_and_says_so(
     assert document["metrics"]["normalize"] == {"records": 3, "columns": None}
     assert document["metrics"]["quality"]["score"] == 99.0
     assert document["metrics"]["quality"]["outlier_shares"] is None
-    assert "s3://results/results/wide/report.json" in document["warnings"][0]
+    assert "s3://results/results/wide/report.json" in document["warnings"][-1]
 
 
 def test_a_report_that_nobody_can_read_at_once_is_only_pointed_at(
@@ -183,6 +197,18 @@ def test_an_unknown_job_is_not_found(store: JobStore, job_id: str) -> None:
 
     assert_problem(answer, 404)
     assert answer.json["instance"] == f"/jobs/{job_id}"
+
+
+@pytest.mark.parametrize("odd", ['a"b', "a#b", "a`b", "a\\b", "a?b", "a^b", "a\tb"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_id_of_characters_that_no_route_takes_is_not_found_either(
+    store: JobStore, method: str, odd: str
+) -> None:
+    answer = call(method, f"/jobs/{odd}")
+
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert call("DELETE", f"/jobs/{odd}").status == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/job", "/jobs/a/b"])
@@ -314,7 +340,11 @@ def test_records_without_an_id_get_one_of_their_own(store: JobStore, s3: Any) ->
 
 
 def test_a_body_that_arrives_in_base64_is_understood(s3: Any) -> None:
-    assert call("POST", "/jobs", '{"data": [{"x": 1}]}', base64_encoded=True).status == 202
+    assert call("POST", "/jobs", b'{"data": [{"x": 1}]}').status == 202
+
+
+def test_bytes_that_are_no_utf_8_are_refused(store: JobStore) -> None:
+    assert_problem(call("POST", "/jobs", b'{"data": [{"x": "K\xf6ln"}]}'), 400, "UTF-8")
 
 
 def test_whole_numbers_keep_all_their_digits(s3: Any) -> None:
@@ -353,6 +383,54 @@ def test_a_failed_upload_fails_the_job_and_tells_nothing_of_our_insides(
     job = store.get("mine")
     assert job.status is Status.FAILED
     assert job.error is not None and job.error.code == "upload_failed"
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_records_that_may_have_been_stored_leave_the_job_to_validation(
+    store: JobStore, s3: Any, is_stored: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = "after-call" if is_stored else "before-call"
+    with answering(s3, f"{lost}.s3.PutObject", ReadTimeoutError(endpoint_url="s3")):
+        answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
+
+    assert_problem(answer, 503, "GET /jobs/mine", "SUBMITTED", "another job_id")
+    assert "ReadTimeoutError" in caplog.text
+    assert store.get("mine").status is Status.SUBMITTED
+    assert ("Contents" in s3.list_objects_v2(Bucket="ingest")) is is_stored
+
+
+def test_a_refusal_after_a_lost_answer_leaves_the_job_to_validation_too(
+    store: JobStore, s3: Any
+) -> None:
+    response = {
+        "Error": {"Code": "SlowDown", "Message": ""},
+        "ResponseMetadata": {"RetryAttempts": 3},
+    }
+    with answering(s3, "before-call.s3.PutObject", ClientError(response, "PutObject")):  # type: ignore[arg-type]
+        answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
+
+    assert_problem(answer, 503, "GET /jobs/mine")
+    assert store.get("mine").status is Status.SUBMITTED
+
+
+def test_a_record_whose_save_was_answered_too_late_is_no_conflict(store: JobStore, s3: Any) -> None:
+    table_client = job_store("jobs")._table.meta.client
+    tries = []
+
+    def lose_the_first_answer(response: Any, **_: Any) -> int | None:
+        tries.append(response)
+        return 0 if len(tries) == 1 else None
+
+    event = "needs-retry.dynamodb.PutItem"
+    table_client.meta.events.register_first(event, lose_the_first_answer)
+    try:
+        answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
+    finally:
+        table_client.meta.events.unregister(event, lose_the_first_answer)
+
+    assert len(tries) == 2
+    assert answer.status == 202
+    assert "Contents" in s3.list_objects_v2(Bucket="ingest")
 
 
 def test_a_missing_setting_is_an_internal_error_that_names_nothing(

@@ -15,7 +15,15 @@ from pipeline.dataset.identity import Upload, default_id
 from pipeline.errors import LostRace
 from pipeline.intake import Intake
 from pipeline.messages import DatasetArriving, DatasetValidated, parse
-from pipeline.model import AttemptState, Job, Source, Stage, Status
+from pipeline.model import (
+    MAX_WARNINGS,
+    MORE_WARNINGS,
+    AttemptState,
+    Job,
+    Source,
+    Stage,
+    Status,
+)
 from pipeline.objects import Objects
 from pipeline.settings import ValidateSettings
 from pipeline.work_queue import WorkQueue
@@ -250,6 +258,16 @@ def test_one_that_is_deleted_meanwhile_is_gone_too(world):
     assert world.take(upload).error.code == "gone"
 
 
+def test_an_archived_file_is_rejected_with_what_to_do(world):
+    answer = world.s3.put_object(
+        Bucket="ingest", Key="input/a.csv", Body=CSV, StorageClass="DEEP_ARCHIVE"
+    )
+    job = world.take(Upload("ingest", "input/a.csv", answer["VersionId"]))
+
+    assert (job.status, job.error.code) == (Status.REJECTED, "unreadable")
+    assert "Restore it" in job.error.message
+
+
 def test_two_calls_at_once_end_as_one_job(world, monkeypatch):
     upload = world.put("input/a.csv", CSV)
     save = world.store.save
@@ -267,6 +285,17 @@ def test_two_calls_at_once_end_as_one_job(world, monkeypatch):
     assert job.status is Status.QUEUED
     assert world.store.get(job.job_id) == job
     assert len(world.store.list().jobs) == 1
+
+
+def test_an_id_that_many_uploads_ask_for_does_not_fill_its_owner_up(world):
+    world.take(world.put("input/a.csv", b"", job_id="mine"))
+    for number in range(MAX_WARNINGS + 2):
+        world.take(world.put(f"input/{number}.csv", b"", job_id="mine"))
+    owner = world.store.get("mine")
+
+    assert (len(owner.warnings), owner.warnings[-1]) == (MAX_WARNINGS + 1, MORE_WARNINGS)
+    world.take(world.put("input/last.csv", b"", job_id="mine"))
+    assert world.store.get("mine") == owner
 
 
 def test_a_warning_to_the_owner_of_an_id_survives_a_lost_race(world, monkeypatch):
@@ -324,9 +353,12 @@ def test_a_multipart_upload_in_progress_holds_the_folder_back(world, arriving):
     assert world.intake.settle(message).status is Status.QUEUED
 
 
-def test_an_empty_folder_is_rejected_after_a_minute(world, arriving):
+def test_an_empty_folder_is_rejected_after_a_quarter_of_an_hour(world, arriving):
     message = arriving()
-    assert world.intake.settle(message).status is Status.VALIDATING
+    earlier = replace(message, since=later(now(), -EMPTY_FOR_SECONDS / 2))
+    assert world.intake.settle(earlier).status is Status.VALIDATING
+    ((_, delay),) = world.messages()
+    assert delay == EMPTY_FOR_SECONDS / 2 // 10
     long_ago = replace(message, since=later(now(), -EMPTY_FOR_SECONDS))
     assert world.intake.settle(long_ago).error.code == "empty"
 

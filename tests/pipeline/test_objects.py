@@ -133,6 +133,34 @@ def test_so_is_one_that_was_deleted(objects, put, s3):
         objects.open(BUCKET, file).read()
 
 
+def test_an_archived_object_is_unreadable_and_the_remedy_is_told(objects, put):
+    file = put("input/a", b"abc", StorageClass="GLACIER")
+    with pytest.raises(InputRejected) as caught:
+        objects.open(BUCKET, file).read()
+    problem = caught.value.problem
+    assert problem.code == "unreadable"
+    assert problem.message.startswith("s3://ingest/input/a is archived")
+    assert "Restore it" in problem.message
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "403"])
+def test_so_is_one_that_may_not_be_read(objects, put, s3, code):
+    def deny(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")
+
+    file = put("input/a", b"abc")
+    for operation in ("HeadObject", "GetObject"):
+        s3.meta.events.register(f"before-call.s3.{operation}", deny)
+    for read in (
+        lambda: objects.head(BUCKET, file.key, file.version_id),
+        lambda: objects.open(BUCKET, file).read(),
+    ):
+        with pytest.raises(InputRejected) as caught:
+            read()
+        assert caught.value.problem.code == "unreadable"
+        assert "kms:Decrypt" in caught.value.problem.message
+
+
 def test_other_errors_stay_what_they_are(objects):
     with pytest.raises(ClientError):
         objects.list_latest("no-such-bucket", "")

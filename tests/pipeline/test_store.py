@@ -36,7 +36,15 @@ def test_of_two_savers_of_one_version_the_second_loses(store: JobStore) -> None:
 def test_a_job_is_created_once(store: JobStore) -> None:
     store.save(job())
     with pytest.raises(LostRace):
-        store.save(job())
+        store.save(job(created=1))
+
+
+def test_a_save_whose_answer_was_lost_is_no_lost_race(store: JobStore) -> None:
+    created = store.save(job())
+    assert store.save(job()) == created
+    changed = store.save(replace(created, warnings=("w",)))
+    assert store.save(replace(created, warnings=("w",))) == changed
+    assert store.get("job") == changed
 
 
 def test_an_unknown_job_is_not_found(store: JobStore) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.manifest import Compression, Format, Options, SourceObject
 from contracts.problem import Problem
-from pipeline.dataset.assembly import MAX_WARNINGS, Finding, assemble
+from pipeline.dataset.assembly import Finding, assemble
 from pipeline.errors import InputRejected
 
 CSV = b"city,fare\nBonn,1.5\nUlm,2\n"
@@ -83,12 +83,3 @@ def test_the_problem_of_a_single_file_keeps_its_place():
     with pytest.raises(InputRejected) as caught:
         assemble("job", "ingest", [Finding(file, Problem("x", "y", "line 7"))], Options())
     assert caught.value.problem.where == "line 7"
-
-
-def test_there_are_no_more_warnings_than_a_person_reads(manifest):
-    names = [f"c{i}" for i in range(100)]
-    rows = [["1"] * 100, ["2"] * 100, ["x"] * 100]
-    data = "\n".join(",".join(cells) for cells in [["n", *names], *(["1", *row] for row in rows)])
-    warnings = manifest(data.encode()).warnings
-    assert len(warnings) == MAX_WARNINGS + 1
-    assert warnings[-1] == "And 80 more warnings."

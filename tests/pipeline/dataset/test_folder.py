@@ -8,6 +8,7 @@ from pipeline.dataset.folder import (
     data_files,
     fingerprint,
     has_arrived,
+    next_look_seconds,
     partition_warnings,
 )
 from pipeline.dataset.limits import MAX_FILES
@@ -92,7 +93,8 @@ def test_one_that_changed_or_is_being_uploaded_to_has_not():
     assert not arrived(files("a"), uploads=["datasets/taxi/b"])
 
 
-def test_an_empty_folder_has_a_minute():
+def test_an_empty_folder_has_as_long_as_its_first_part_may_take():
+    assert EMPTY_FOR_SECONDS >= 15 * 60
     assert not arrived((), waited=EMPTY_FOR_SECONDS - 1)
     assert not arrived((), waited=EMPTY_FOR_SECONDS + 1, uploads=["datasets/taxi/b"])
     assert problem_of((), waited=EMPTY_FOR_SECONDS).code == "empty"
@@ -104,6 +106,11 @@ def test_a_folder_that_never_settles_has_an_hour():
     assert changing.code == "folder_not_settled"
     uploading = problem_of(files("a"), uploads=["datasets/taxi/b"], waited=UNSETTLED_FOR_SECONDS)
     assert "'datasets/taxi/b'" in uploading.message
+
+
+def test_looks_are_never_closer_than_the_quiet_period_and_grow_rarer():
+    waits = [next_look_seconds(waited, 30) for waited in (0, 300, 900, UNSETTLED_FOR_SECONDS)]
+    assert waits == [30, 30, 90, 360]
 
 
 def test_a_folder_that_settles_late_has_arrived_all_the_same():

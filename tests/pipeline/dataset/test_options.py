@@ -46,9 +46,19 @@ def test_names_that_are_not_ascii_come_as_encoded_words(encoded):
     assert parse_options({"columns": encoded}).columns == ("Größe", "Alter")
 
 
-@pytest.mark.parametrize("odd", ["=?UTF-8?B?A?=", "=?no-such-charset?Q?a?=", "a=?b"])
+@pytest.mark.parametrize("odd", ["=?UTF-8?B?A?=", "=?no-such-charset?Q?a?=", "=?é?Q?a?=", "a=?b"])
 def test_what_only_resembles_an_encoded_word_is_taken_as_it_is(odd):
     assert parse_options({"group-by": odd}).group_by == odd
+
+
+@pytest.mark.parametrize("option", ["columns", "exclude"])
+@pytest.mark.parametrize("odd", ["=?utf-8?q?a=0Db?=", "=?utf-8?q?a=0Ab?="])
+def test_a_list_that_cannot_be_read_is_refused_with_the_rule(option, odd):
+    with pytest.raises(InputRejected) as caught:
+        parse_options({option: odd})
+    problem = caught.value.problem
+    assert (problem.code, problem.where) == ("invalid_option", f"metadata {option}")
+    assert f"{option} takes names separated by commas, not 'a\\" in problem.message
 
 
 def test_everything_at_fault_is_named_at_once_with_what_is_allowed():

@@ -24,7 +24,7 @@ def test_types_of_text_files_widen_and_numbers_that_became_text_are_mentioned(fo
     )
     assert types == {"x": "double", "y": "string", "z": "bool", "n": "double"}
     assert warnings == (
-        "Column 'y' is read as text: it is string in 'b' and double in earlier files.",
+        "Column 'y' is read as text: it is 'string' in 'b' and 'double' in earlier files.",
     )
 
 
@@ -55,7 +55,14 @@ def test_parquet_files_must_have_the_same_types():
     with pytest.raises(InputRejected) as caught:
         merged(Format.PARQUET, file("a", x="int64"), file("b", x="int32"))
     assert caught.value.problem.code == "columns_differ"
-    assert "int32 in 'b' and int64 in earlier files" in caught.value.problem.message
+    assert "'int32' in 'b' and 'int64' in earlier files" in caught.value.problem.message
+
+
+def test_a_nested_type_is_told_no_further_than_a_person_reads():
+    wide = "struct<" + "field: int64, " * 40_000 + ">"
+    with pytest.raises(InputRejected) as caught:
+        merged(Format.PARQUET, file("a", x="int64"), file("b", x=wide))
+    assert len(caught.value.problem.message) < 500
 
 
 def test_a_parquet_column_of_nulls_takes_the_type_of_the_others():

@@ -77,8 +77,53 @@ def test_a_column_cannot_both_be_normalized_and_group():
     assert problem_of(columns=("tip",), group_by="tip").code == "invalid_option"
 
 
-def test_a_nested_column_cannot_group():
-    assert problem_of(group_by="stops").code == "invalid_option"
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        "list<element: int64>",
+        "struct",
+        "binary",
+        "time64[us]",
+        "duration[s]",
+        "decimal256(60, 2)",
+        "halffloat",
+        "null",
+    ],
+)
+def test_a_column_of_a_type_that_spark_cannot_group_by_is_refused(type_name):
+    table = Table((Column("fare", "double"), Column("odd", type_name)))
+    with pytest.raises(InputRejected) as caught:
+        select(table, Options(group_by="odd"))
+    problem = caught.value.problem
+    assert (problem.code, problem.where) == ("invalid_option", "metadata group-by")
+    assert problem.message.startswith(f"Column 'odd' is '{type_name}' and cannot group the rows.")
+
+
+@pytest.mark.parametrize("name", ["Vendor", "fare", "tip", "paid", "day"])
+def test_any_plain_column_groups_on_request(name):
+    assert chosen(group_by=name).group_by == name
+
+
+def test_whole_numbers_of_any_size_group_since_they_become_text():
+    table = Table((Column("fare", "double"), Column("id", "integer")))
+    assert select(table, Options(group_by="id")).group_by == "id"
+
+
+def test_a_category_of_a_type_that_cannot_group_is_passed_over():
+    columns = (
+        *TABLE.columns,
+        Column("code", "dictionary<values=binary, indices=int32, ordered=0>"),
+    )
+    assert select(Table(columns, ("code", "city")), Options()).group_by == "city"
+    assert select(Table(columns, ("code",)), Options()).group_by is None
+
+
+@pytest.mark.parametrize("options", [{"columns": ("x",)}, {"group_by": "x"}])
+def test_a_nested_type_is_told_no_further_than_a_person_reads(options):
+    table = Table((Column("x", "list<" + "field: int64, " * 40_000 + ">"), Column("y", "double")))
+    with pytest.raises(InputRejected) as caught:
+        select(table, Options(**options))
+    assert len(caught.value.problem.message) < 500
 
 
 def test_without_any_number_left_there_is_nothing_to_do():

@@ -1,0 +1,25 @@
+import re
+from pathlib import Path
+
+import pipeline
+from contracts.manifest import Compression
+from pipeline.dataset import problems
+
+CORE = Path(pipeline.__file__).parent
+CODE = re.compile(r'\b(?:rejected|Problem)\(\s*f?"([a-z_]+(?:\{\w+\.value\})?)"')
+
+
+def test_the_codes_that_are_listed_are_those_that_are_used():
+    used = set()
+    for file in CORE.rglob("*.py"):
+        used |= set(CODE.findall(file.read_text()))
+    packed = {c.value for c in Compression if c is not Compression.NONE}
+    used = (used - {"corrupt_{compression.value}"}) | {f"corrupt_{name}" for name in packed}
+
+    _, *kinds = re.split(r"^(?:the|its|a) \w+ {2,}", problems.__doc__, flags=re.MULTILINE)
+    assert {code.strip() for kind in kinds for code in kind.split(",")} == used
+
+
+def test_somebodys_text_is_quoted_and_cut():
+    assert problems.quoted("it\n") == "'it\\n'"
+    assert problems.quoted("x" * 500_000) == "'" + "x" * 79 + "…'"

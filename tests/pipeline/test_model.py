@@ -1,0 +1,78 @@
+"""What a job takes in: never more than its DynamoDB item can hold."""
+
+from dataclasses import replace
+
+from contracts.codec import to_json
+from contracts.problem import Problem
+from pipeline.model import (
+    MAX_PROBLEM_CHARACTERS,
+    MAX_WARNING_CHARACTERS,
+    MAX_WARNINGS,
+    MORE_WARNINGS,
+    Attempt,
+    AttemptState,
+    Job,
+    Source,
+    Stage,
+    Status,
+)
+from pipeline.plan import MAX_ATTEMPTS
+
+TIME = "2026-11-23T10:00:00.000Z"
+ITEM_BYTES = 400 * 1024
+JOB = Job("job", Status.VALIDATING, Source("ingest", "input/a.csv", "v1", TIME), TIME, TIME)
+MANY = tuple(f"warning {number}" for number in range(MAX_WARNINGS + 5))
+
+
+def test_a_job_keeps_so_many_warnings_and_says_that_there_are_more() -> None:
+    assert JOB.with_warnings(MANY[:MAX_WARNINGS]).warnings == MANY[:MAX_WARNINGS]
+    assert JOB.with_warnings(MANY).warnings == (*MANY[:MAX_WARNINGS], MORE_WARNINGS)
+
+
+def test_warnings_that_come_again_or_beyond_the_limit_change_nothing() -> None:
+    full = JOB.with_warnings(MANY)
+    assert full.with_warnings(()) == full
+    assert full.with_warnings(MANY) == full
+    assert full.with_warnings(("another",)) == full
+    one_by_one = JOB
+    for warning in MANY:
+        one_by_one = one_by_one.with_warnings((warning, warning))
+    assert one_by_one == full
+
+
+def test_a_long_warning_is_cut_and_still_known_when_it_comes_again() -> None:
+    warned = JOB.with_warnings(("x" * 500_000,))
+    assert warned.warnings == ("x" * (MAX_WARNING_CHARACTERS - 1) + "…",)
+    assert warned.with_warnings(("x" * 500_000,)) == warned
+
+
+def test_a_problem_is_cut_where_it_enters_a_job_or_an_attempt() -> None:
+    attempt = Attempt(Stage.NORMALIZE, 1, AttemptState.FAILED, TIME, error=long_problem())
+    job = JOB.with_attempt(attempt).advance(Status.REJECTED, TIME, long_problem())
+    for error in (job.error, job.attempts[0].error):
+        assert error is not None and error.where is not None
+        assert error.code == "schema_mismatch"
+        assert len(error.message) == len(error.where) == MAX_PROBLEM_CHARACTERS
+
+
+def test_the_fullest_job_fits_into_an_item() -> None:
+    job = JOB.with_warnings(tuple(f"{number}" + "\0" * 5000 for number in range(100)))
+    for stage in Stage:
+        for number in range(MAX_ATTEMPTS):
+            failed = Attempt(stage, number, AttemptState.FAILED, TIME, error=long_problem())
+            job = job.with_attempt(failed)
+    job = job.advance(Status.FAILED, TIME, long_problem())
+    assert len(to_json(job).encode()) < ITEM_BYTES
+
+
+def test_a_short_problem_stays_as_it_is() -> None:
+    for problem in (Problem("code", "message"), Problem("code", "message", "line 7")):
+        assert JOB.advance(Status.REJECTED, TIME, problem).error == problem
+        failed = Attempt(Stage.VALIDATE, 1, AttemptState.FAILED, TIME, error=problem)
+        assert JOB.with_attempt(failed).attempts == (failed,)
+        assert JOB.with_attempt(replace(failed, error=None)).attempts[0].error is None
+
+
+def long_problem() -> Problem:
+    """As long as a message about a nested type, in the characters that JSON makes longest."""
+    return Problem("schema_mismatch", "\0" * 360_000, "\0" * 360_000)
