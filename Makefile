@@ -21,6 +21,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # Compiled modules are kept when they are first imported; compiling all of them costs more.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
+# Nothing here is to depend on the cloud that the shell talks to, as after `bigdata env`.
+unexport CDK_APP CDK_OUTPUT $(filter AWS_%,$(.VARIABLES))
 
 .PHONY: help
 help: ## Say what there is
@@ -35,8 +37,8 @@ up: ready ## Start the local cloud
 	@$(BIN)/bigdata up
 
 .PHONY: down
-down: .venv/.product ## Stop the local cloud
-	@$(BIN)/bigdata down
+down: ## Stop the local cloud
+	@test ! -x $(BIN)/bigdata || $(BIN)/bigdata down
 
 .PHONY: test
 test: ready .venv/.development ## Run all tests: unit, infrastructure, end to end
@@ -57,7 +59,7 @@ synth: tools ## Build what AWS will run and synthesize the stacks to cdk.out
 
 .PHONY: clean
 clean: ## Stop the local cloud and remove everything that was made here
-	-@test ! -x $(BIN)/bigdata || $(BIN)/bigdata down
+	-@$(MAKE) down
 	rm -rf .venv .local build cdk.out node_modules out *.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,6 +65,8 @@ class Api:
         text: str = answer.content.decode(errors="replace")
         if answer.status_code != 200:
             raise _error(answer.status_code, text, self._url)
+        if _parsed(text) is None:
+            raise ApiUnreachable(f"{self._url} does not answer as the API does: {OUT_OF_DATE}")
         return text
 
     def _region(self) -> str | None:
@@ -74,10 +76,7 @@ class Api:
 
 def _error(status: int, text: str, url: str) -> CliError:
     """Our API explains itself in `detail`, API Gateway in `message`."""
-    try:
-        problem = json.loads(text)
-    except ValueError:
-        problem = {}
+    problem = _parsed(text) or {}
     if detail := problem.get("detail"):
         return ApiError(status, detail)
     said = problem.get("message") or text
@@ -86,3 +85,12 @@ def _error(status: int, text: str, url: str) -> CliError:
     if status == 404:
         return ApiUnreachable(f"there is no API at {url} ({said}): {OUT_OF_DATE}")
     return ApiError(status, f"the API answered {status}: {said}")
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` is, or None when it is something else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -54,14 +54,13 @@ def down() -> None:
 
     Its data stay for the next `bigdata up`.
     """
-    home = home_from_environment()
-    was_up = current(home) is not None
-    take_down(home)
+    was_up = take_down(home_from_environment())
     tell("the local cloud is down" if was_up else "no local cloud was up")
 
 
 @click.command(
-    epilog='\b\nExamples:\n  eval "$(bigdata env)"\n  AWS_PROFILE=me eval "$(bigdata env --aws)"'
+    epilog='\b\nExamples:\n  eval "$(bigdata env)"\n'
+    '  export AWS_PROFILE=me && eval "$(bigdata env --aws)"'
 )
 @click.option("--aws", is_flag=True, help="The stacks deployed to your AWS account instead.")
 def env(aws: bool) -> None:
@@ -131,7 +130,7 @@ def _print_exports(environment: dict[str, str]) -> None:
 
 
 def local_config() -> CloudConfig:
-    """The local cloud's settings. Raises CliError for a port that is none."""
+    """The local cloud's settings. Raises CliError for ports that cannot be."""
     try:
         return config_from_environment()
     except ValueError as error:

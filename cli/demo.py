@@ -6,10 +6,8 @@ import json
 import secrets
 import shlex
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import boto3
@@ -26,6 +24,7 @@ from cli.target import Target, use_cloud
 from cli.watch import follow, raise_unless_completed, shown
 from local.cloud import current, down, up
 from local.config import Home
+from local.undoing import undone_on_failure
 
 FOLDER = Path("out") / "demo"
 
@@ -46,7 +45,7 @@ def demo() -> None:
             flights = _unpacked_flights()
         _upload(flights, target, job_id)
         api = Api(target.api_url)
-        tell(f"$ curl {target.api_url}/jobs/{job_id}")
+        _show(["curl", f"{target.api_url}/jobs/{job_id}"])
         with shown(job_id) as show:
             text = follow(api, job_id, show)
         (FOLDER / "job.json").write_text(text)
@@ -74,24 +73,24 @@ def _upload(file: Path, target: Target, job_id: str) -> None:
     place = f"s3://{target.ingest_bucket}/input/{file.name}"
     command = ["aws", "s3", "cp", str(file), place]
     command += ["--metadata", f"group-by=carrier,job-id={job_id}"]
-    tell(f"$ {shlex.join(command)}")
+    _show(command)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise CliError(f"the upload failed: {done.stderr.strip()}")
 
 
-@contextmanager
-def _taken_down_on_failure(home: Home) -> Iterator[None]:
+def _show(command: list[str]) -> None:
+    """As it can be pasted into a shell."""
+    tell(f"$ {shlex.join(command)}")
+
+
+def _taken_down_on_failure(home: Home) -> AbstractContextManager[None]:
     """Leaves no process behind when the demo ends badly, unless the cloud was up before it."""
-    was_up = current(home) is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    except BaseException:
-        if not was_up:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def undo() -> None:
+        # The terminal may be what has gone.
+        with suppress(OSError):
             tell("taking the local cloud down again")
-            down(home)
-        raise
+        down(home)
+
+    return nullcontext() if current(home) else undone_on_failure(undo)

@@ -29,16 +29,17 @@ json_option = click.option(
 def status(job_id: str, wait: bool, as_json: bool) -> None:
     """Show where a job stands, and what it found.
 
-    With --wait the exit code is 0 only when the job ends as COMPLETED.
+    With --wait the job may still be on its way, and the exit code is 0 only when it ends as
+    COMPLETED.
     """
     api = Api(use_target().api_url)
-    text = api.job(job_id)
-    if wait:
-        with shown(job_id) as show:
-            text = follow(api, job_id, show)
+    if not wait:
+        print_document(api.job(job_id), as_json)
+        return
+    with shown(job_id) as show:
+        text = follow(api, job_id, show)
     print_document(text, as_json)
-    if wait:
-        raise_unless_completed(json.loads(text))
+    raise_unless_completed(json.loads(text))
 
 
 @click.command(

@@ -5,16 +5,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from local import server
+from local.compute.class_archive import is_being_made
+from local.compute.config import StateFolder
 from local.compute.targets import register_targets
 from local.config import CloudConfig, Home
 from local.deployment import compute_client, deploy, write_context
-from local.environment import client_environment, command_environment, foreign_variables
+from local.environment import (
+    client_environment,
+    command_environment,
+    foreign_variables,
+    write_aws_config,
+)
 from local.processes import has_mark
+from local.undoing import undone_on_failure
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,8 @@ class Cloud:
 
 
 def current(home: Home) -> Cloud | None:
-    """The cloud in `home` when it is up, else None."""
-    with suppress(FileNotFoundError):
+    """The cloud in `home` when it is up, else None; a record that makes no sense is none."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         record = json.loads(home.record.read_text())
         if has_mark(record["pid"], home.path):
             config = CloudConfig(home, record["port"], record["compute_port"])
@@ -65,7 +74,7 @@ def current(home: Home) -> Cloud | None:
 def up(config: CloudConfig, progress: Callable[[str], None] = lambda _: None) -> Cloud:
     """Bring the cloud up with the app of this checkout in it; a healthy one is kept running.
 
-    `progress` is told each step that takes its time. When anything fails, or Ctrl-C is pressed, a
+    `progress` is told each step that takes its time. When anything fails, or a signal stops it, a
     server that was started here is ended again. Raises CloudError.
     """
     home = config.home
@@ -75,22 +84,19 @@ def up(config: CloudConfig, progress: Callable[[str], None] = lambda _: None) ->
         if running and running.config == config and server.is_healthy(config):
             return _with_app(config, running.pid, progress)
         _end(home)
-        pid = server.start(config, progress)
-        try:
-            return _with_app(config, pid, progress)
-        except BaseException:
-            _end(home)
-            raise
+        with undone_on_failure(lambda: _end(home)):
+            return _with_app(config, server.start(config, progress), progress)
 
 
-def down(home: Home) -> None:
-    """End the cloud in `home`, whatever state it is in; what it holds stays for the next `up`.
+def down(home: Home) -> bool:
+    """End the cloud in `home`, whatever state it is in; whether anything of it was running.
 
+    What it holds stays for the next `up`.
     An `up` that is under way fails, since its server and its deployment end too.
     Only a server that was killed has not saved it, and the next `up` starts empty. Raises
     CloudError when a process is left.
     """
-    _end(home)
+    return _end(home)
 
 
 def _with_app(config: CloudConfig, pid: int, progress: Callable[[str], None]) -> Cloud:
@@ -98,7 +104,9 @@ def _with_app(config: CloudConfig, pid: int, progress: Callable[[str], None]) ->
         compute_client(config, "batch"), compute_client(config, "emr-serverless")
     )
     write_context(config.home, asdict(targets))
+    write_aws_config(config.home)
     cloud = Cloud(config, pid, deploy(config, progress))
+    _wait_for_class_archive(cloud, progress)
     record = {
         "pid": pid,
         "port": config.port,
@@ -111,9 +119,19 @@ def _with_app(config: CloudConfig, pid: int, progress: Callable[[str], None]) ->
     return cloud
 
 
-def _end(home: Home) -> None:
-    server.end(home)
+def _wait_for_class_archive(cloud: Cloud, progress: Callable[[str], None]) -> None:
+    """The first job after an installation would otherwise share the cores with its making."""
+    folder = StateFolder(cloud.config.home.compute)
+    if is_being_made(folder):
+        progress("archiving Spark's classes, this once")
+    while is_being_made(folder) and has_mark(cloud.pid, cloud.config.home.path):
+        time.sleep(0.1)
+
+
+def _end(home: Home) -> bool:
+    was_running = server.end(home)
     home.record.unlink(missing_ok=True)
+    return was_running
 
 
 @contextmanager

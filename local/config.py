@@ -35,6 +35,11 @@ class Home:
         return self.path / "context.json"
 
     @property
+    def aws_config(self) -> Path:
+        """The configuration file of AWS clients that talk to this cloud."""
+        return self.path / "aws.config"
+
+    @property
     def assembly(self) -> Path:
         return self.path / "cdk.out"
 
@@ -100,12 +105,14 @@ def home_from_environment(environment: Mapping[str, str] = os.environ) -> Home:
 
 
 def config_from_environment(environment: Mapping[str, str] = os.environ) -> CloudConfig:
-    """Raises ValueError when a port variable holds no port number."""
-    return CloudConfig(
-        home=home_from_environment(environment),
-        port=_port(environment, PORT_VARIABLE, 4566),
-        compute_port=_port(environment, COMPUTE_PORT_VARIABLE, 4567),
-    )
+    """Raises ValueError when a port variable holds no port number, or both hold the same."""
+    port = _port(environment, PORT_VARIABLE, 4566)
+    compute_port = _port(environment, COMPUTE_PORT_VARIABLE, 4567)
+    if port == compute_port:
+        raise ValueError(
+            f"{PORT_VARIABLE} and {COMPUTE_PORT_VARIABLE} must differ, and both are {port}"
+        )
+    return CloudConfig(home_from_environment(environment), port, compute_port)
 
 
 def _port(environment: Mapping[str, str], variable: str, default: int) -> int:

@@ -15,6 +15,7 @@ from local.config import (
     PORT_VARIABLE,
     REGION,
     CloudConfig,
+    Home,
 )
 from local.processes import mark
 from local.toolchain import java_home, search_path
@@ -39,6 +40,11 @@ _HARMFUL_TO_SERVER = (
 )
 _PREFIXES_HARMFUL_TO_SERVER = ("AWS_", "CDK_", "LAMBDA_", "LOCALSTACK_", "MINISTACK_")
 
+_AWS_CONFIG = """\
+[plugins]
+bigdata = local.aws_plugin
+"""
+
 
 def client_environment(
     config: CloudConfig, inherited: Mapping[str, str] = os.environ
@@ -50,6 +56,7 @@ def client_environment(
     synth = [sys.executable, "-m", "local.synth", str(config.home.context)]
     return {
         **_endpoints(config),
+        "AWS_CONFIG_FILE": str(config.home.aws_config),
         HOME_VARIABLE: str(config.home.path),
         PORT_VARIABLE: str(config.port),
         COMPUTE_PORT_VARIABLE: str(config.compute_port),
@@ -65,11 +72,16 @@ def client_environment(
     }
 
 
+def write_aws_config(home: Home) -> None:
+    """Leave what AWS_CONFIG_FILE names; the user's own file may lead AWS clients elsewhere too."""
+    home.aws_config.write_text(_AWS_CONFIG)
+
+
 def foreign_variables(
     config: CloudConfig, inherited: Mapping[str, str] = os.environ
 ) -> tuple[str, ...]:
     """The inherited variables that would lead an AWS client elsewhere: all AWS_* not set here."""
-    ours = _endpoints(config)
+    ours = client_environment(config, inherited)
     return tuple(sorted(name for name in inherited if name.startswith("AWS_") and name not in ours))
 
 

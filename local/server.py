@@ -35,7 +35,7 @@ _STOP_ROUNDS = 3
 def start(config: CloudConfig, progress: Callable[[str], None]) -> int:
     """Start the server; returns its process id when it answers on both ports.
 
-    Raises CloudError; nothing is left running then.
+    Raises CloudError. Whoever is not served by what this started has to end it.
     """
     _refuse_taken_ports(config)
     environment = server_environment(config)
@@ -59,17 +59,17 @@ def start(config: CloudConfig, progress: Callable[[str], None]) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        _wait_until_healthy(config, process)
-    except BaseException:
-        end(home)
-        raise
+    _wait_until_healthy(config, process)
     return process.pid
 
 
-def end(home: Home) -> None:
-    """End the server and all that it started. Raises CloudError when a process is left."""
-    servers = [process for process in marked(home.path) if _is_server(process)]
+def end(home: Home) -> bool:
+    """End the server and all that it started; whether there was anything to end.
+
+    Raises CloudError when a process is left.
+    """
+    found = list(marked(home.path))
+    servers = [process for process in found if _is_server(process)]
     # First and patiently: it ends its jobs and workers in order, and saves its state.
     stop(servers, _STOP_PATIENCE_S)
     for _ in range(_STOP_ROUNDS):
@@ -77,6 +77,7 @@ def end(home: Home) -> None:
     left = list(marked(home.path))
     if left:
         raise CloudError(f"these processes cannot be ended: {left}")
+    return bool(found)
 
 
 def is_healthy(config: CloudConfig) -> bool:

@@ -1,5 +1,6 @@
 """What every test needs: no way out of this machine, and the jobs table of the deployed shape."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,8 +23,8 @@ INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source_key
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that open nothing, and no endpoint of a cloud that happens to run."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     for name, value in AWS_VARIABLES.items():
         monkeypatch.setenv(name, value)
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from local.compute.config import ComputeConfig
+from local.compute.config import ComputeConfig, StateFolder
 from local.compute.processes import Command, Processes
 from local.compute.spark_command import spark_environment, spark_home, spark_submit_arguments
 
@@ -24,6 +24,11 @@ LOGGER = logging.getLogger(__name__)
 
 _WORKLOAD = Path(__file__).with_name("class_archive_workload.py")
 _RUN_ID = "class-archive"
+
+
+def is_being_made(folder: StateFolder) -> bool:
+    """Whether a server with this folder is at it; a run would compete with that for the cores."""
+    return folder.scratch(_RUN_ID).exists()
 
 
 class ClassArchive:

@@ -28,7 +28,7 @@ class ComputeConfig:
     account_id: str = "000000000000"
     batch_concurrency: int = 2
     spark_concurrency: int = 1
-    spark_cores: int = os.cpu_count() or 1
+    spark_cores: int = len(os.sched_getaffinity(0))
     spark_driver_memory: str = "2g"
     class_archives: Path | None = None
     kill_grace_s: float = 5.0

@@ -44,6 +44,8 @@ def test_parameters_are_quoted_and_those_that_are_none_left_out(api: FakeApi) ->
         (403, {"message": "Forbidden"}, "execute-api:Invoke"),
         (500, {"message": "Internal Server Error"}, "500: Internal Server Error"),
         (502, "<html>", "502: <html>"),
+        (503, '"Service Unavailable"', '503: "Service Unavailable"'),
+        (504, "[1]", "504: "),
     ],
 )
 def test_an_error_is_told_in_the_apis_words(
@@ -66,6 +68,14 @@ def test_a_url_that_is_out_of_date_is_not_taken_for_a_job_that_is_not_there(api:
 
     with pytest.raises(ApiUnreachable, match="API_URL is out of date"):
         Api(api.url).find_job("trips")
+
+
+@pytest.mark.parametrize("body", ["<html>", '"a page"', "[]", ""])
+def test_something_else_at_the_url_is_not_taken_for_the_api(api: FakeApi, body: str) -> None:
+    api.answer("/jobs/trips", (200, body))
+
+    with pytest.raises(ApiUnreachable, match=r"does not answer as the API .* out of date"):
+        Api(api.url).job("trips")
 
 
 def test_when_nobody_answers_the_next_step_is_told() -> None:

@@ -16,6 +16,7 @@ from cli.main import main
 from local.cloud import Cloud
 from local.config import CloudConfig, Home
 from local.errors import PortTaken
+from local.processes import mark
 
 OUTPUTS = {
     "IngestBucket": "ingest",
@@ -163,13 +164,16 @@ def test_a_port_that_is_none_is_one_line(
     assert "BIGDATA_PORT must be a port number" in runner.invoke(main, ["up"]).stderr
 
 
-def test_down_says_whether_there_was_anything_to_stop(
-    runner: CliRunner, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("record", [None, "", "{", "{}", "[]", "null", '{"pid": "none"}'])
+def test_down_stops_whatever_runs_however_broken_the_record(
+    runner: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str | None
 ) -> None:
-    stopped: list[Home] = []
-    monkeypatch.setattr(commands, "take_down", stopped.append)
+    home = Home(tmp_path)
+    monkeypatch.setenv("BIGDATA_HOME", str(home.path))
+    if record is not None:
+        home.record.write_text(record)
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, **mark(home.path)})
 
     assert "is down" in runner.invoke(main, ["down"]).stderr
-    monkeypatch.setattr(commands, "current", lambda home: None)
+    assert process.wait(timeout=5) is not None
     assert "no local cloud was up" in runner.invoke(main, ["down"]).stderr
-    assert len(stopped) == 2

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli import demo
-from cli.demo import _taken_down_on_failure, _upload
+from cli.demo import _show, _taken_down_on_failure, _upload
 from cli.errors import CliError
 from cli.target import Target
 from local.config import Home
@@ -79,6 +80,15 @@ def test_the_flights_are_sent_by_the_aws_command(
         *("--metadata", "group-by=carrier,job-id=flights-1"),
     ]
     assert "$ aws s3 cp flights.csv s3://ingest/input/flights.csv" in capsys.readouterr().err
+
+
+def test_a_command_that_is_shown_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["printf", "%s", "http://127.0.0.1:4566/abc/$default/jobs/a"]
+
+    _show(words)
+
+    line = capsys.readouterr().err.removeprefix("$ ")
+    assert subprocess.run(["sh", "-c", line], capture_output=True, text=True).stdout == words[2]
 
 
 def test_an_upload_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ def test_status_tells_of_a_failed_job_and_succeeds_unless_it_waits(
     assert runner.invoke(main, ["status", "trips", "--wait"]).exit_code == 1
 
 
+def test_status_waits_for_a_job_that_is_still_on_its_way(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips", (404, {"detail": "No job"}), (200, completed()))
+
+    done = runner.invoke(main, ["status", "trips", "--wait"])
+
+    assert done.exit_code == 0
+    assert "trips  COMPLETED" in done.stdout
+
+
 def test_jobs_are_listed_in_one_line_each(runner: CliRunner, api: FakeApi) -> None:
     jobs = [completed("a-very-long-id-" + "x" * 40), ended(Status.REJECTED, "other")]
     api.answer("/jobs?limit=20", (200, {"jobs": jobs, "next": "token"}))

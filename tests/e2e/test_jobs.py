@@ -1,7 +1,8 @@
-"""Whole jobs through the real local cloud, from `aws s3 cp` to what `curl` answers."""
+"""Whole jobs through the real local cloud, from `aws s3 cp` to what the API answers."""
 
 import gzip
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,14 @@ def test_the_same_upload_is_one_job(shell: Shell, tmp_path: Path) -> None:
     assert [job["job_id"] for job in listed["jobs"]] == ["jsonl"]
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
+def test_the_readmes_curl_reads_and_posts(shell: Shell) -> None:
+    listed = shell.run("sh", "-c", 'curl -sS "$API_URL/jobs/jsonl"')
+    assert json.loads(listed)["job_id"] == "jsonl"
+    post = """curl -sS "$API_URL/process" -H 'Content-Type: application/json' -d '{"data": []}'"""
+    assert json.loads(shell.run("sh", "-c", post))["status"] == 400
+
+
 def test_an_unknown_job_is_a_problem_document(shell: Shell) -> None:
     status, problem = shell.get("/jobs/nobody")
     assert (status, problem["status"]) == (404, 404)
@@ -178,18 +187,12 @@ def test_the_users_own_cdk_sees_the_same_app(shell: Shell) -> None:
 
 
 def dead_letters(shell: Shell) -> int:
-    queues: list[str] = json.loads(sqs(shell, "list-queues"))["QueueUrls"]
+    queues: list[str] = json.loads(shell.run("aws", "sqs", "list-queues"))["QueueUrls"]
     return sum(messages(shell, url) for url in queues if "Dead" in url)
 
 
 def messages(shell: Shell, url: str) -> int:
     name = "ApproximateNumberOfMessages"
-    said = sqs(shell, "get-queue-attributes", "--queue-url", url, "--attribute-names", name)
-    answer: dict[str, Any] = json.loads(said)
+    command = ("aws", "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", name)
+    answer: dict[str, Any] = json.loads(shell.run(*command))
     return int(answer["Attributes"][name])
-
-
-def sqs(shell: Shell, *command: str) -> str:
-    # Version 1 of the AWS CLI passes over AWS_ENDPOINT_URL for SQS in the older regions.
-    endpoint = shell.environment["AWS_ENDPOINT_URL"]
-    return shell.run("aws", "--endpoint-url", endpoint, "sqs", *command)

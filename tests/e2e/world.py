@@ -1,4 +1,4 @@
-"""A cloud of this test run's own, used as a person uses it: `aws`, `curl`, `cdk`, `bigdata`."""
+"""A cloud of this test run's own, used as a person uses it: `aws`, HTTP, `cdk`, `bigdata`."""
 
 import json
 import subprocess
@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,16 +51,19 @@ class Shell:
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         """The status and the document of an HTTP GET."""
-        return self.curl(path)
+        return self._send(path, None)
 
     def post(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-        return self.curl(path, "--json", body if isinstance(body, str) else json.dumps(body))
+        return self._send(path, json.dumps(body).encode())
 
-    def curl(self, path: str, *options: str) -> tuple[int, dict[str, Any]]:
-        url = f"{self.environment['API_URL']}{path}"
-        said = self.run("curl", "-sS", "-w", "\n%{http_code}", *options, url)
-        body, _, status = said.rpartition("\n")
-        return int(status), json.loads(body)
+    def _send(self, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
+        url, headers = f"{self.environment['API_URL']}{path}", {"Content-Type": "application/json"}
+        opener = build_opener(ProxyHandler({}))
+        try:
+            with opener.open(Request(url, body, headers), timeout=PATIENCE_S) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            return error.code, json.load(error)
 
     def wait(self, job_id: str, until: tuple[str, ...] = ENDS) -> dict[str, Any]:
         """The job's document, once its status is one of `until`."""

@@ -31,6 +31,12 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert config_from_environment({"BIGDATA_PORT": ""}).port == 4566
 
 
+@pytest.mark.parametrize("compute_port", ["4566", "04566"])
+def test_the_same_port_twice_is_refused_by_both_variables(compute_port: str) -> None:
+    with pytest.raises(ValueError, match="BIGDATA_PORT and BIGDATA_COMPUTE_PORT must differ"):
+        config_from_environment({"BIGDATA_COMPUTE_PORT": compute_port})
+
+
 @pytest.mark.parametrize("text", ["http", "0", "65536", "-1"])
 def test_a_port_that_is_none_is_refused_by_its_variable(text: str) -> None:
     with pytest.raises(ValueError, match="BIGDATA_COMPUTE_PORT must be a port number"):

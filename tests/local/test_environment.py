@@ -53,6 +53,7 @@ def test_the_app_of_the_cdk_is_told_of_this_cloud() -> None:
 
 def test_what_would_lead_elsewhere_is_named_and_left_out() -> None:
     inherited = {
+        "AWS_CONFIG_FILE": "/elsewhere",
         "AWS_ENDPOINT_URL_S3": "https://elsewhere",
         "AWS_PROFILE": "work",
         "AWS_REGION": "eu-west-1",
@@ -61,6 +62,7 @@ def test_what_would_lead_elsewhere_is_named_and_left_out() -> None:
     assert foreign_variables(CONFIG, inherited) == ("AWS_ENDPOINT_URL_S3", "AWS_PROFILE")
     variables = command_environment(CONFIG, inherited)
     assert not {"AWS_ENDPOINT_URL_S3", "AWS_PROFILE"} & variables.keys()
+    assert variables["AWS_CONFIG_FILE"] == "/somewhere/my cloud/aws.config"
     assert (variables["EDITOR"], variables["AWS_REGION"]) == ("ed", "us-east-1")
 
 

@@ -43,4 +43,4 @@ def test_a_cloud_without_a_server_is_not_healthy(tmp_path: Path, taken_port: int
 
 
 def test_ending_what_never_started_does_nothing(tmp_path: Path) -> None:
-    server.end(Home(tmp_path))
+    assert not server.end(Home(tmp_path))
