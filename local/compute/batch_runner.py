@@ -61,8 +61,8 @@ class BatchRunner:
         """Take up the jobs of an earlier server; those that were running have lost their host."""
         for job in reversed(self._store.all(KIND)):
             if job["status"] in ("STARTING", "RUNNING"):
-                self._end_attempt(job["jobId"], batch_job.HOST_LOST)
-            elif job["status"] not in batch_job.ENDED:
+                job = self._end_attempt(job["jobId"], batch_job.HOST_LOST)
+            if job["status"] not in batch_job.ENDED:
                 self._enqueue(job["jobId"])
 
     def stop(self) -> None:
@@ -73,22 +73,26 @@ class BatchRunner:
         self._pool.submit(self._run, job_id)
 
     def _run(self, job_id: str) -> None:
-        scratch = self._config.folder.scratch(job_id)
+        job = None
         try:
             with self._processes.open(job_id) as run:
                 job = self._advance(job_id, "RUNNABLE", "STARTING")
                 if job is not None:
-                    self._attempt(job, run)
+                    job = self._attempt(job, run)
         except Exception:
             LOGGER.exception("job %s: the server failed", job_id)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(self._config.folder.scratch(job_id), ignore_errors=True)
+        # The next attempt has the same id, so nothing of this one may be left by then.
+        if job is not None and job["status"] == "RUNNABLE":
+            self._enqueue(job_id)
 
-    def _attempt(self, job: Document, run: Run) -> None:
+    def _attempt(self, job: Document, run: Run) -> Document:
+        """Run the job once; returns it as it is then."""
         job_id = job["jobId"]
         try:
             if not run.start(self._command(job)):
-                return self._end_unstarted(job_id, run)
+                return self._end_unstarted(job, run)
         except OSError as error:
             reason = f"CannotStartContainerError: {error}"
             return self._end_attempt(job_id, batch_job.CONTAINER_FAILED_TO_START, reason=reason)
@@ -96,14 +100,15 @@ class BatchRunner:
         outcome = run.wait(job.get("timeout", {}).get("attemptDurationSeconds"))
         if outcome.ending is Ending.ABANDONED:
             # It stays as it is: the next start finds that its host was lost.
-            return None
+            return job
         timed_out = outcome.ending is Ending.TIMED_OUT
         status_reason = batch_job.TIMED_OUT if timed_out else batch_job.CONTAINER_EXITED
         return self._end_attempt(job_id, status_reason, exit_code=outcome.exit_code)
 
-    def _end_unstarted(self, job_id: str, run: Run) -> None:
-        if run.ending is not Ending.ABANDONED:
-            self._end_attempt(job_id, batch_job.CONTAINER_FAILED_TO_START)
+    def _end_unstarted(self, job: Document, run: Run) -> Document:
+        if run.ending is Ending.ABANDONED:
+            return job
+        return self._end_attempt(job["jobId"], batch_job.CONTAINER_FAILED_TO_START)
 
     def _advance(self, job_id: str, status: str, next_status: str) -> Document | None:
         """The job moved on, or None when it is no longer in `status`."""
@@ -125,8 +130,8 @@ class BatchRunner:
         *,
         exit_code: int | None = None,
         reason: str | None = None,
-    ) -> None:
-        """Record how an attempt ended, and what follows: the next attempt or the job's end."""
+    ) -> Document:
+        """Record how an attempt ended; the job, RUNNABLE when another attempt is to follow."""
         with self._store.transaction():
             job = self._store.get(KIND, job_id)
             assert job is not None
@@ -134,8 +139,7 @@ class BatchRunner:
                 job, status_reason, exit_code=exit_code, reason=reason, now_ms=now_ms()
             )
             self.save(job)
-        if job["status"] == "RUNNABLE":
-            self._enqueue(job_id)
+        return job
 
     def _command(self, job: Document) -> Command:
         """What to run, in a fresh scratch folder. Raises OSError."""

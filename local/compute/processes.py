@@ -25,6 +25,8 @@ MARK = "LOCAL_COMPUTE_RUN"
 # A process that ended meanwhile, or that belongs to another user.
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, OSError)
 
+_MARKED_WITHIN_S = 1.0
+
 
 class Ending(Enum):
     """Why a run was ended from outside."""
@@ -79,7 +81,16 @@ class Run:
                     stderr=stderr,
                     start_new_session=True,
                 )
+            self._wait_until_marked(self._process)
             return True
+
+    def _wait_until_marked(self, process: subprocess.Popen[bytes]) -> None:
+        """For a moment after it has been started a process has no environment to be found by."""
+        deadline = time.monotonic() + _MARKED_WITHIN_S
+        while process.poll() is None and time.monotonic() < deadline:
+            if _is_marked(psutil.Process(process.pid), self._mark):
+                return
+            time.sleep(0.001)
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
         """Wait for the process that was started; end the run after `timeout_s`."""
