@@ -15,7 +15,7 @@ from local.compute.class_archive import is_being_made
 from local.compute.config import StateFolder
 from local.compute.targets import register_targets
 from local.config import CloudConfig, Home
-from local.deployment import compute_client, deploy, write_context
+from local.deployment import client, compute_client, deploy, write_context
 from local.environment import (
     client_environment,
     command_environment,
@@ -24,6 +24,7 @@ from local.environment import (
 )
 from local.processes import has_mark
 from local.undoing import undone_on_failure
+from local.warm_up import warm_up
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def up(config: CloudConfig, progress: Callable[[str], None] = lambda _: None) ->
             return _with_app(config, running.pid, progress)
         _end(home)
         with undone_on_failure(lambda: _end(home)):
-            return _with_app(config, server.start(config, progress), progress)
+            cloud = _with_app(config, server.start(config, progress), progress)
+            warm_up(client(config, "s3"), client(config, "sqs"), cloud.outputs)
+            _wait_for_class_archive(cloud, progress)
+            return cloud
 
 
 def down(home: Home) -> bool:
@@ -106,7 +110,6 @@ def _with_app(config: CloudConfig, pid: int, progress: Callable[[str], None]) ->
     write_context(config.home, asdict(targets))
     write_aws_config(config.home)
     cloud = Cloud(config, pid, deploy(config, progress))
-    _wait_for_class_archive(cloud, progress)
     record = {
         "pid": pid,
         "port": config.port,
