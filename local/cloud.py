@@ -87,7 +87,8 @@ def up(config: CloudConfig, progress: Callable[[str], None] = lambda _: None) ->
         _end(home)
         with undone_on_failure(lambda: _end(home)):
             cloud = _with_app(config, server.start(config, progress), progress)
-            warm_up(client(config, "s3"), client(config, "sqs"), cloud.outputs)
+            progress("loading the functions")
+            warm_up(client(config, "lambda"), cloud.outputs)
             _wait_for_class_archive(cloud, progress)
             return cloud
 

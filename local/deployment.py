@@ -21,7 +21,10 @@ from local.errors import DeploymentError
 from local.processes import mark
 
 STACK_PREFIX = "Bigdata-"
-REQUIRED_OUTPUTS = ("IngestBucket", "ResultsBucket", "JobsTable", "WorkQueueUrl", "ApiId")
+REQUIRED_OUTPUTS = (
+    *("IngestBucket", "ResultsBucket", "JobsTable", "WorkQueueUrl", "ApiId"),
+    *("ValidateFunction", "CoordinateFunction"),
+)
 
 ACCOUNT = "000000000000"
 # No slow line lies between a laptop and its own cloud, so its folders need not rest for long.

@@ -111,5 +111,6 @@ class PipelineStack(cdk.Stack):
             ("Coordinate", self.coordinate),
             ("Analyze", self.analyze),
         ):
+            cdk.CfnOutput(self, f"{name}Function", value=function.function_name)
             group = function.log_group.log_group_name
             cdk.CfnOutput(self, f"{name}LogGroup", value=group)

@@ -58,3 +58,8 @@ def test_only_the_messages_that_failed_come_back(environment: None, aws: Aws, qu
 def test_a_batch_that_fails_whole_is_reported_not_raised(environment: None, aws: Aws) -> None:
     answer = handler(sqs_event("nonsense"), CONTEXT)  # type: ignore[arg-type]
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+
+
+def test_a_batch_without_messages_has_nothing_to_do(environment: None) -> None:
+    answer = handler(sqs_event(), CONTEXT)  # type: ignore[arg-type]
+    assert answer == {"batchItemFailures": []}
