@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+_FOREIGN_JOB = {
+    "source": "aws.batch",
+    "detail": {"jobName": "none-of-ours", "jobId": "none-of-ours", "status": "RUNNING"},
+}
 EMPTY_EVENTS: dict[str, dict[str, Any]] = {
     "ValidateFunction": {},
-    "CoordinateFunction": {"Records": []},
+    "CoordinateFunction": {
+        "Records": [
+            {"eventSource": "aws:sqs", "messageId": "warm-up", "body": json.dumps(_FOREIGN_JOB)}
+        ]
+    },
 }
 """By the output that names the function, an event of its kind in which nothing is to be done."""
 

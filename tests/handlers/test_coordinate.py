@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.coordinate import handler
+from local.warm_up import EMPTY_EVENTS
 from pipeline.messages import DatasetValidated, to_body
 from pipeline.model import Job
 from pipeline.settings import to_environment
@@ -60,6 +61,7 @@ def test_a_batch_that_fails_whole_is_reported_not_raised(environment: None, aws:
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 
-def test_a_batch_without_messages_has_nothing_to_do(environment: None) -> None:
-    answer = handler(sqs_event(), CONTEXT)  # type: ignore[arg-type]
+def test_what_loads_the_function_gives_it_nothing_to_do(environment: None, aws: Aws) -> None:
+    answer = handler(EMPTY_EVENTS["CoordinateFunction"], CONTEXT)  # type: ignore[arg-type]
     assert answer == {"batchItemFailures": []}
+    assert aws.batch_jobs() == []
