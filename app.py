@@ -21,6 +21,8 @@ from stacks.observability import ObservabilityStack
 from stacks.pipeline import PipelineStack
 from stacks.storage import StorageStack
 
+MOST_QUIET_SECONDS = 900
+
 
 def build_app(context: dict[str, object] | None = None, outdir: str | None = None) -> cdk.App:
     """The app with all its stacks, to be synthesized to `outdir`.
@@ -42,7 +44,7 @@ def build_app(context: dict[str, object] | None = None, outdir: str | None = Non
         artifacts=artifacts,
         storage=storage,
         compute=compute.targets if compute else ComputeTargets.from_context(given),
-        quiet_period_seconds=int(app.node.get_context("quiet_period_seconds")),
+        quiet_period_seconds=_quiet_period_seconds(app),
     )
     if compute:
         pipeline.add_stack_dependency(compute)
@@ -55,6 +57,16 @@ def build_app(context: dict[str, object] | None = None, outdir: str | None = Non
     )
     ObservabilityStack(app, "Bigdata-Observability", pipeline=pipeline, api=api)
     return app
+
+
+def _quiet_period_seconds(app: cdk.App) -> int:
+    """Raises ValueError for more than SQS delays a message."""
+    seconds = int(app.node.get_context("quiet_period_seconds"))
+    if not 0 <= seconds <= MOST_QUIET_SECONDS:
+        raise ValueError(
+            f"the context quiet_period_seconds is 0 to {MOST_QUIET_SECONDS}, not {seconds}"
+        )
+    return seconds
 
 
 def _compute_stack(app: cdk.App, storage: StorageStack) -> ComputeStack:

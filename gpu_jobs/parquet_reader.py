@@ -120,5 +120,12 @@ def _conform(batch: Any, types: Mapping[str, Any]) -> Any:
 
     The schema is made anew, since files may differ in nullability and metadata.
     """
-    arrays = [batch.column(name).cast(type_, safe=False) for name, type_ in types.items()]
+
+    def column(name: str, type_: Any) -> Any:
+        found = batch.column(name)
+        if found.type == _NULL:
+            return pyarrow.nulls(batch.num_rows, type_)
+        return found if found.type == type_ else found.cast(type_, safe=False)
+
+    arrays = [column(*expected) for expected in types.items()]
     return pyarrow.RecordBatch.from_arrays(arrays, list(types))

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.errors import DeploymentError
+
 _FOREIGN_JOB = {
     "source": "aws.batch",
     "detail": {"jobName": "none-of-ours", "jobId": "none-of-ours", "status": "RUNNING"},
@@ -26,11 +30,20 @@ EMPTY_EVENTS: dict[str, dict[str, Any]] = {
 
 
 def warm_up(functions: Any, outputs: Mapping[str, str]) -> None:
-    """Invoke them, and wait until they have answered. `functions` is a boto3 Lambda client."""
+    """Invoke them, and wait until they have answered. `functions` is a boto3 Lambda client.
+
+    Raises DeploymentError when one does not work.
+    """
 
     def invoke(output: str) -> None:
         payload = json.dumps(EMPTY_EVENTS[output])
-        functions.invoke(FunctionName=outputs[output], Payload=payload)
+        try:
+            answer = functions.invoke(FunctionName=outputs[output], Payload=payload)
+        except (BotoCoreError, ClientError) as error:
+            raise DeploymentError(f"{outputs[output]} cannot be invoked: {error}") from error
+        if "FunctionError" in answer:
+            said = answer["Payload"].read().decode(errors="replace")
+            raise DeploymentError(f"{outputs[output]} does not work: {said[:1000]}")
 
     with ThreadPoolExecutor(len(EMPTY_EVENTS)) as callers:
         list(callers.map(invoke, EMPTY_EVENTS))

@@ -18,7 +18,10 @@ from contracts.problem import Problem
 from pipeline.text import cut
 
 MAX_WARNINGS = 20
-MAX_WARNING_CHARACTERS = 1000
+"""Of one stage, so that one which warns of every file leaves room for what the others say."""
+
+MAX_WARNINGS_OF_JOB = 50
+MAX_WARNING_CHARACTERS = 500
 MAX_PROBLEM_CHARACTERS = 2000
 MORE_WARNINGS = "There are more warnings, which are not kept."
 
@@ -173,11 +176,13 @@ class Job:
         return replace(self, attempts=others if attempt in others else (*others, attempt))
 
     def with_warnings(self, warnings: tuple[str, ...]) -> Job:
-        """This job with those of `warnings` that it does not have yet, or word of too many."""
-        new = (cut(warning, MAX_WARNING_CHARACTERS) for warning in warnings)
-        every = tuple(dict.fromkeys((*self.warnings, *new)))
-        more = (MORE_WARNINGS,) if len(every) > MAX_WARNINGS else ()
-        return replace(self, warnings=every[:MAX_WARNINGS] + more)
+        """This job with the first of a stage's `warnings`, and word of it when there are more."""
+        given = tuple(dict.fromkeys(cut(text, MAX_WARNING_CHARACTERS) for text in warnings))
+        new = tuple(warning for warning in given[:MAX_WARNINGS] if warning not in self.warnings)
+        kept = new[: max(0, MAX_WARNINGS_OF_JOB - len(self.warnings))]
+        is_all = len(given) <= MAX_WARNINGS and kept == new
+        more = () if is_all or MORE_WARNINGS in self.warnings else (MORE_WARNINGS,)
+        return replace(self, warnings=(*self.warnings, *kept, *more))
 
     def advance(self, status: Status, now: str, error: Problem | None = None) -> Job:
         """This job in `status`. Raises ValueError for a step backwards or out of an end."""

@@ -24,6 +24,7 @@ LOGGER = logging.getLogger(__name__)
 
 _WORKLOAD = Path(__file__).with_name("class_archive_workload.py")
 _RUN_ID = "class-archive"
+_PATIENCE_S = 180.0
 
 
 def is_being_made(folder: StateFolder) -> bool:
@@ -81,7 +82,7 @@ class ClassArchive:
         environment = spark_environment(self._config, scratch)
         with self._processes.open(_RUN_ID) as run:
             started = run.start(Command(arguments, environment, scratch, log, log))
-            return started and run.wait().exit_code == 0
+            return started and run.wait(_PATIENCE_S).exit_code == 0
 
     def _files(self, folder: Path) -> tuple[Path, Path]:
         return folder / f"java-{self._id}.jsa", folder / f"spark-{self._id}.jsa"

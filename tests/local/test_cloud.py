@@ -201,7 +201,7 @@ def test_jobs_outlast_a_down_that_leaves_nothing_behind(second: CloudConfig) -> 
 
     steps: list[str] = []
     after = up(second, steps.append)
-    assert steps == ["starting the local AWS"]
+    assert steps == ["starting the local AWS", "loading the functions"]
     assert (after.outputs, get(after, "/jobs/rejected")) == (before.outputs, document)
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import LostRace
 from pipeline.intake import Intake
 from pipeline.messages import DatasetArriving, DatasetValidated, parse
 from pipeline.model import (
-    MAX_WARNINGS,
+    MAX_WARNINGS_OF_JOB,
     MORE_WARNINGS,
     AttemptState,
     Job,
@@ -289,11 +289,11 @@ def test_two_calls_at_once_end_as_one_job(world, monkeypatch):
 
 def test_an_id_that_many_uploads_ask_for_does_not_fill_its_owner_up(world):
     world.take(world.put("input/a.csv", b"", job_id="mine"))
-    for number in range(MAX_WARNINGS + 2):
+    for number in range(MAX_WARNINGS_OF_JOB + 2):
         world.take(world.put(f"input/{number}.csv", b"", job_id="mine"))
     owner = world.store.get("mine")
 
-    assert (len(owner.warnings), owner.warnings[-1]) == (MAX_WARNINGS + 1, MORE_WARNINGS)
+    assert (len(owner.warnings), owner.warnings[-1]) == (MAX_WARNINGS_OF_JOB + 1, MORE_WARNINGS)
     world.take(world.put("input/last.csv", b"", job_id="mine"))
     assert world.store.get("mine") == owner
 

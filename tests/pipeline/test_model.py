@@ -8,6 +8,7 @@ from pipeline.model import (
     MAX_PROBLEM_CHARACTERS,
     MAX_WARNING_CHARACTERS,
     MAX_WARNINGS,
+    MAX_WARNINGS_OF_JOB,
     MORE_WARNINGS,
     Attempt,
     AttemptState,
@@ -29,15 +30,23 @@ def test_a_job_keeps_so_many_warnings_and_says_that_there_are_more() -> None:
     assert JOB.with_warnings(MANY).warnings == (*MANY[:MAX_WARNINGS], MORE_WARNINGS)
 
 
-def test_warnings_that_come_again_or_beyond_the_limit_change_nothing() -> None:
+def test_a_stage_that_warns_of_everything_leaves_room_for_the_next() -> None:
+    job = JOB.with_warnings(MANY).with_warnings(("bad rows are kept aside",))
+    assert job.warnings[-1] == "bad rows are kept aside"
+
+
+def test_warnings_that_come_again_change_nothing() -> None:
     full = JOB.with_warnings(MANY)
     assert full.with_warnings(()) == full
     assert full.with_warnings(MANY) == full
-    assert full.with_warnings(("another",)) == full
-    one_by_one = JOB
-    for warning in MANY:
-        one_by_one = one_by_one.with_warnings((warning, warning))
-    assert one_by_one == full
+
+
+def test_one_by_one_they_come_to_an_end_too() -> None:
+    job = JOB
+    for number in range(2 * MAX_WARNINGS_OF_JOB):
+        job = job.with_warnings((f"warning {number}",))
+    assert len(job.warnings) == MAX_WARNINGS_OF_JOB + 1
+    assert job.warnings[-1] == MORE_WARNINGS
 
 
 def test_a_long_warning_is_cut_and_still_known_when_it_comes_again() -> None:
@@ -56,7 +65,9 @@ def test_a_problem_is_cut_where_it_enters_a_job_or_an_attempt() -> None:
 
 
 def test_the_fullest_job_fits_into_an_item() -> None:
-    job = JOB.with_warnings(tuple(f"{number}" + "\0" * 5000 for number in range(100)))
+    job = JOB
+    for number in range(100):
+        job = job.with_warnings((f"{number}" + "\0" * 5000,))
     for stage in Stage:
         for number in range(MAX_ATTEMPTS):
             failed = Attempt(stage, number, AttemptState.FAILED, TIME, error=long_problem())

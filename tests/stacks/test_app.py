@@ -108,3 +108,10 @@ def test_a_laptop_gets_an_open_api_and_no_computing(synthesize: Callable[..., An
     assert route["AuthorizationType"] == "NONE"
     variables = laptop.function("coordinate")["Environment"]["Variables"]
     assert {variables[name.upper()] for name in TARGETS} == set(TARGETS.values())
+
+
+def test_a_quiet_period_beyond_what_a_message_can_be_delayed_is_refused(
+    synthesize: Callable[..., Any],
+) -> None:
+    with pytest.raises(ValueError, match="quiet_period_seconds is 0 to 900, not 901"):
+        synthesize(quiet_period_seconds=901)
