@@ -71,6 +71,9 @@ lock: .venv/.uv ## Pin the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
 		--no-emit-index-url --extra dev --constraint requirements.txt \
 		--output-file requirements-dev.txt pyproject.toml
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --extra bench --constraint requirements-dev.txt \
+		--output-file requirements-bench.txt pyproject.toml
 
 # Two downloads at a time.
 .PHONY: ready
@@ -102,4 +105,8 @@ tools: .venv/.product
 
 .venv/.development: .venv/.product requirements-dev.txt
 	@$(INSTALL) --requirements requirements-dev.txt
+	@touch $@
+
+.venv/.bench: .venv/.product requirements-bench.txt
+	@$(INSTALL) --requirements requirements-bench.txt
 	@touch $@
