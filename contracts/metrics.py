@@ -26,7 +26,8 @@ class NormalizeMetrics:
     """`seconds` is reading, computing and writing; `device` is a CUDA device's name or `cpu`.
 
     `device_reason` says why that device; `quarantined` rows were kept aside. `group_by` is the
-    column by which the rows can be grouped, None for one group.
+    column by which the rows can be grouped, None for one group. `scratch_bytes` of the rows went
+    to local disk between the passes, because they did not fit into memory.
     """
 
     records: int
@@ -39,6 +40,7 @@ class NormalizeMetrics:
     quarantined: int
     columns: dict[str, ColumnMetrics]
     group_by: str | None = None
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,40 @@
-"""The rows of a dataset, twice: once to measure them, once to transform them.
+"""The rows of a dataset, twice: once in order, to measure them, once in chunks, to transform them.
 
-Text is parsed in the first pass only and laid down in a columnar scratch file for the second;
-Parquet is columnar already and is read twice from its local copy.
+Between the passes the first KEPT_BYTES of the rows stay in memory. Text is parsed in the first
+pass only, and the rest of its rows goes to a scratch file; Parquet is columnar already, and the
+rest is read once more from its local copy.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow
 
 from contracts.manifest import Format, Manifest, SourceObject
+from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
 from gpu_jobs.csv_reader import CsvReader
+from gpu_jobs.disk import too_little_disk
 from gpu_jobs.json_reader import JsonReader
 from gpu_jobs.objects import ObjectStream
-from gpu_jobs.parquet_reader import ParquetReader
+from gpu_jobs.parquet_reader import OpenObject, ParquetReader, RowGroup
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.text_stream import TextStream
 
 
 class Dataset(Protocol):
-    """`normalize` names the columns that are still numbers; it may shrink by `widen`."""
+    """`normalize` names the columns that are still numbers; it may shrink by `widen`.
+
+    `chunks` are all rows in order, after a first pass that came to its end; `scratch_bytes` is
+    how much of them lies in a scratch file.
+    """
+
+    chunks: list[Chunk]
+    scratch_bytes: int
 
     @property
     def normalize(self) -> tuple[str, ...]: ...
@@ -36,15 +48,20 @@ class Dataset(Protocol):
     def widen(self) -> None:
         """Find out, by reading everything, which types the columns really have."""
 
-    def second_pass(self) -> Iterator[Any]:
-        """The same rows again, after a first pass that came to its end."""
-
 
 def open_dataset(manifest: Manifest, s3: Any, folder: Path, quarantine: Quarantine) -> Dataset:
-    """The dataset that `manifest` names. `folder` takes its scratch files."""
+    """The dataset that `manifest` names, in S3. `folder` takes its scratch files."""
 
     def open_object(source: SourceObject) -> ObjectStream:
         return ObjectStream(s3, manifest.bucket, source)
+
+    return dataset_of(manifest, open_object, folder, quarantine)
+
+
+def dataset_of(
+    manifest: Manifest, open_object: OpenObject, folder: Path, quarantine: Quarantine
+) -> Dataset:
+    """The dataset that `manifest` names, wherever `open_object` finds its bytes."""
 
     def open_text(source: SourceObject, ending: bytes = b"") -> TextStream:
         return TextStream(open_object(source), source.compression, source.key, ending)
@@ -59,6 +76,8 @@ class TextDataset:
     """CSV or JSON Lines."""
 
     def __init__(self, manifest: Manifest, reader: CsvReader | JsonReader, scratch: Path) -> None:
+        self.chunks: list[Chunk] = []
+        self.scratch_bytes = 0
         self._manifest = manifest
         self._reader = reader
         self._scratch = scratch
@@ -73,37 +92,59 @@ class TextDataset:
         return self._reader.warnings
 
     def first_pass(self) -> Iterator[Any]:
+        self.chunks = []
+        size = 0
         schema = pyarrow.schema(list(self._reader.types.items()))
-        with (
-            pyarrow.OSFile(str(self._scratch), "wb") as file,
-            pyarrow.ipc.new_stream(file, schema) as scratch,
-        ):
+        with closing(ScratchFile(self._scratch, schema)) as scratch:
             for batch in self._reader.batches():
-                scratch.write_batch(batch)
+                size += batch.nbytes
+                self.chunks.append(
+                    InMemory(batch) if size <= KEPT_BYTES else self._spill(scratch, batch)
+                )
                 yield batch
+        self.scratch_bytes = self._scratch.stat().st_size if size > KEPT_BYTES else 0
+
+    def _spill(self, scratch: ScratchFile, batch: Any) -> Chunk:
+        try:
+            return scratch.keep(batch)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise too_little_disk(self._manifest, self._scratch.parent) from error
+            raise
 
     def widen(self) -> None:
         self._reader.widen()
-
-    def second_pass(self) -> Iterator[Any]:
-        # Not memory-mapped: mapped pages would count as the process's memory.
-        with pyarrow.OSFile(str(self._scratch)) as file:
-            yield from pyarrow.ipc.open_stream(file)
 
 
 class ParquetDataset:
     """Parquet; its types are those that the files state, so there is nothing to widen."""
 
     def __init__(self, manifest: Manifest, reader: ParquetReader) -> None:
+        self.chunks: list[Chunk] = []
+        self.scratch_bytes = 0
         self.normalize = manifest.normalize
         self.warnings: list[str] = []
         self._reader = reader
+        self._kept = 0
 
     def first_pass(self) -> Iterator[Any]:
-        return self._reader.batches()
+        for row_group in self._reader.row_groups():
+            yield from self._keep(row_group)
+
+    def _keep(self, row_group: RowGroup) -> Iterator[Any]:
+        """The batches of `row_group`, which stay in memory when all of them still fit there."""
+        batches: list[Any] = []
+        kept = self._kept
+        for batch in row_group.batches(side_by_side=True):
+            kept += batch.nbytes
+            if kept <= KEPT_BYTES:
+                batches.append(batch)
+            yield batch
+        if kept <= KEPT_BYTES:
+            self._kept = kept
+            self.chunks += map(InMemory, batches)
+        else:
+            self.chunks.append(row_group)
 
     def widen(self) -> None:
         raise RuntimeError("Parquet states its types, so that nothing can misfit")
-
-    def second_pass(self) -> Iterator[Any]:
-        return self._reader.batches()

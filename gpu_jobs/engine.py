@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow
 
 from contracts.metrics import ColumnMetrics
 from gpu_jobs.arrays import to_block, to_column
+from gpu_jobs.chunks import Chunk
 from gpu_jobs.dataset import Dataset
 from gpu_jobs.device import Device
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.group_count import GroupCount
-from gpu_jobs.parts import row_groups
+from gpu_jobs.parts import Part, plan_parts, row_groups, write_part
 from gpu_jobs.scaler import StandardScaler
 from gpu_jobs.wording import shortened
+from gpu_jobs.workers import in_order, workers
 
 log = logging.getLogger(__name__)
 
@@ -84,27 +87,51 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
     scaler = StandardScaler(len(columns), device.xp)
     groups = GroupCount(group_by)
     rows = 0
-    for batch in _logged(dataset.first_pass(), "read"):
-        scaler.partial_fit(to_block(batch, columns))
-        groups.add(batch)
-        rows += batch.num_rows
+
+    def learn(batch: Any) -> tuple[int, StandardScaler, GroupCount]:
+        of_batch = GroupCount(None if groups.too_many else group_by)
+        of_batch.add(batch)
+        learned = StandardScaler(len(columns), device.xp).partial_fit(to_block(batch, columns))
+        return batch.num_rows, learned, of_batch
+
+    progress = Progress("read")
+    for of_batch, learned, found in in_order(learn, dataset.first_pass()):
+        scaler.merge(learned)
+        groups.merge(found)
+        rows += of_batch
+        progress.advance(of_batch)
+    progress.end()
     return Measured(rows, columns, scaler, groups.too_many)
 
 
 def standardize(
-    dataset: Dataset, measured: Measured, device: Device, dtype: str, write: Callable[[Any], None]
-) -> None:
-    """The second pass: hand each row group, z-scores in place, to `write`."""
-    too_large = measured.too_large
-    for table in _logged(row_groups(dataset.second_pass()), "wrote"):
-        block = to_block(table, measured.columns)
-        scaled = device.to_host(measured.scaler.transform(block))
+    dataset: Dataset, measured: Measured, device: Device, dtype: str, folder: Path
+) -> Iterator[Part]:
+    """The second pass: the rows with z-scores in their place, as Parquet files in `folder`.
+
+    Several parts are written at the same time, and given in the order of the rows.
+    """
+
+    def standardized(table: Any) -> Any:
+        scaled = device.to_host(measured.scaler.transform(to_block(table, measured.columns)))
         for index, name in enumerate(measured.columns):
             if name not in too_large:
-                place = table.schema.get_field_index(name)
                 column = to_column(scaled[:, index], _TYPES[dtype])
-                table = table.set_column(place, name, column)
-        write(table)
+                table = table.set_column(table.schema.get_field_index(name), name, column)
+        return table
+
+    def write(numbered: tuple[int, list[Chunk]]) -> Part:
+        number, chunks = numbered
+        batches = (batch for chunk in chunks for batch in chunk.batches())
+        tables = (standardized(table) for table in row_groups(batches))
+        return write_part(folder / f"part-{number:05d}.parquet", tables)
+
+    too_large = measured.too_large
+    progress = Progress("wrote")
+    for part in in_order(write, enumerate(plan_parts(dataset.chunks, workers()))):
+        progress.advance(part.rows)
+        yield part
+    progress.end()
 
 
 def no_numeric_column() -> RejectedError:
@@ -115,13 +142,19 @@ def no_numeric_column() -> RejectedError:
     )
 
 
-def _logged(tables: Iterable[Any], verb: str) -> Iterator[Any]:
-    rows = 0
-    due = time.monotonic() + PROGRESS_SECONDS
-    for table in tables:
-        yield table
-        rows += table.num_rows
-        if time.monotonic() > due:
-            log.info("%s %s rows", verb, f"{rows:,}")
-            due = time.monotonic() + PROGRESS_SECONDS
-    log.info("%s %s rows in all", verb, f"{rows:,}")
+class Progress:
+    """Logs every few seconds how many rows have been dealt with, and all of them at the end."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._rows = 0
+        self._due = time.monotonic() + PROGRESS_SECONDS
+
+    def advance(self, rows: int) -> None:
+        self._rows += rows
+        if time.monotonic() > self._due:
+            log.info("%s %s rows", self._verb, f"{self._rows:,}")
+            self._due = time.monotonic() + PROGRESS_SECONDS
+
+    def end(self) -> None:
+        log.info("%s %s rows in all", self._verb, f"{self._rows:,}")

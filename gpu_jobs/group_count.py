@@ -25,7 +25,16 @@ class GroupCount:
         """Take the values of a record batch in; all batches have the same types."""
         if self._column is None or self.too_many:
             return
-        values = _different(batch.column(self._column))
+        self._take(_different(batch.column(self._column)))
+
+    def merge(self, other: GroupCount) -> None:
+        """Take in what another count of the same column has found in other rows."""
+        if other.too_many:
+            self.too_many, self._values = True, None
+        elif other._values is not None and not self.too_many:
+            self._take(other._values)
+
+    def _take(self, values: Any) -> None:
         if self._values is not None:
             values = pyarrow.chunked_array([self._values, values]).unique()
         self.too_many = len(values) > MOST_GROUPS

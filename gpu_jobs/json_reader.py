@@ -20,6 +20,7 @@ from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText
 from gpu_jobs.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
 from gpu_jobs.wording import quoted
+from gpu_jobs.workers import in_order
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class JsonReader:
     def batches(self) -> Iterator[Any]:
         """All rows of all files in order. Raises MisfitError, RejectedError."""
         self._quarantine.clear()
-        for block in self._blocks():
-            yield from self._parse(block)
+        for block, batches in in_order(lambda b: (b, self._parse_block(b)), self._blocks()):
+            yield from [self._parse_lines(block)] if batches is None else batches
 
     def widen(self) -> None:
         """Read every line; widen the columns that do not fit, add columns that come late.
@@ -93,26 +94,26 @@ class JsonReader:
         for source in self._manifest.files:
             yield from _blocks(source, self._open_text(source))
 
-    def _parse(self, block: Block) -> Iterator[Any]:
-        if not self._is_nested:
-            try:
-                yield from self._parse_block(block)
-                return
-            except pyarrow.ArrowInvalid:
-                pass  # the lines will tell what is wrong
-        yield self._parse_lines(block)
-
-    def _parse_block(self, block: Block) -> list[Any]:
-        table = pyarrow.json.read_json(
-            pyarrow.BufferReader(block.text),
-            parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=pyarrow.schema(list(self.types.items())),
-                # "infer" would end the process on deeply nested values.
-                unexpected_field_behavior="error",
-            ),
-        )
-        # Parsing takes any bytes for text.
-        table.validate(full=True)
+    def _parse_block(self, block: Block) -> list[Any] | None:
+        """The batches of `block`; None when its lines have to tell what is wrong with it."""
+        if self._is_nested:
+            return None
+        try:
+            table = pyarrow.json.read_json(
+                pyarrow.BufferReader(block.text),
+                read_options=pyarrow.json.ReadOptions(
+                    use_threads=False, block_size=max(1, len(block.text))
+                ),
+                parse_options=pyarrow.json.ParseOptions(
+                    explicit_schema=pyarrow.schema(list(self.types.items())),
+                    # "infer" would end the process on deeply nested values.
+                    unexpected_field_behavior="error",
+                ),
+            )
+            # Parsing takes any bytes for text.
+            table.validate(full=True)
+        except pyarrow.ArrowInvalid:
+            return None
         batches: list[Any] = table.combine_chunks().to_batches()
         return batches
 

@@ -30,9 +30,9 @@ from contracts.storage import read_document
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset, open_dataset
 from gpu_jobs.device import Device, choose_device
+from gpu_jobs.disk import check_disk
 from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
-from gpu_jobs.parts import PartWriter
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.wording import quoted
 
@@ -98,15 +98,17 @@ class _Normalization:
             self._upload_quarantine()
             self._attempt.leave(self._warnings(), error.problem)
             return REJECTED
-        writer = PartWriter(self._folder, self._publish)
-        standardize(self._dataset, measured, device, self._manifest.options.dtype, writer.write)
-        writer.close()
+        dtype = self._manifest.options.dtype
+        for part in standardize(self._dataset, measured, device, dtype, self._folder):
+            self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
+            part.path.unlink()
         self._upload_quarantine()
         self._write_metrics(measured, device, time.monotonic() - started)
         self._attempt.leave(self._warnings(measured))
         return 0
 
     def _measure(self, device: Device) -> Measured:
+        check_disk(self._manifest, self._folder)
         measured = measure(self._dataset, device, self._manifest.group_by)
         bad = self._quarantine.first
         if bad and self._quarantine.count > measured.rows:
@@ -145,9 +147,6 @@ class _Normalization:
             )
         return (*warnings, *self._dataset.warnings)
 
-    def _publish(self, path: Path, rows: int) -> None:
-        self._attempt.upload(path, NORMALIZED_PREFIX + path.name, rows)
-
     def _upload_quarantine(self) -> None:
         if self._quarantine.count:
             self._attempt.upload(self._quarantine.path, QUARANTINE_NAME)
@@ -164,6 +163,7 @@ class _Normalization:
             quarantined=self._quarantine.count,
             columns=measured.column_metrics(),
             group_by=None if measured.too_many_groups else self._manifest.group_by,
+            scratch_bytes=self._dataset.scratch_bytes,
         )
         path = self._folder / METRICS_NAME
         path.write_text(to_json(metrics), encoding="utf-8")

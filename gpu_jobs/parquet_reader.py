@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ import pyarrow.parquet
 from contracts.manifest import Manifest, SourceObject
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
-from gpu_jobs.objects import ObjectStream
 from gpu_jobs.wording import quoted
+from gpu_jobs.workers import in_order
 
 BATCH_ROWS = 65_536
 BATCH_CELLS = 4 << 20
@@ -24,7 +26,7 @@ BATCH_CELLS = 4 << 20
 
 _NULL = pyarrow.null()
 
-OpenObject = Callable[[SourceObject], ObjectStream]
+OpenObject = Callable[[SourceObject], io.RawIOBase]
 """The bytes of a source from its start."""
 
 
@@ -42,15 +44,16 @@ class ParquetReader:
         self._folder = folder
         self._batch_rows = max(1, min(BATCH_ROWS, BATCH_CELLS // len(manifest.columns)))
 
-    def batches(self) -> Iterator[Any]:
+    def row_groups(self) -> Iterator[RowGroup]:
         """All rows of all files in order. Raises RejectedError."""
         types = self._types
         for index, source in enumerate(self._manifest.files):
             with self._open(index) as file:
-                for group in range(file.num_row_groups):
-                    with _readable(f"row group {group} of {source.key}"):
-                        for batch in file.iter_batches(self._batch_rows, row_groups=[group]):
-                            yield _conform(batch, types)
+                metadata = file.metadata
+            for group in range(metadata.num_row_groups):
+                yield RowGroup(
+                    source.key, self._path(index), metadata, group, self._batch_rows, types
+                )
 
     @functools.cached_property
     def _types(self) -> dict[str, Any]:
@@ -70,13 +73,16 @@ class ParquetReader:
     def _open(self, index: int) -> Any:
         """The file, copied first when it has not been."""
         source = self._manifest.files[index]
-        path = self._folder / f"source-{index:05d}.parquet"
+        path = self._path(index)
         if not path.exists():
             self._copy(source, path)
         with _readable(source.key):
             file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
         self._check_columns(source, file.schema_arrow)
         return file
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"source-{index:05d}.parquet"
 
     def _copy(self, source: SourceObject, path: Path) -> None:
         with self._open_object(source) as stream, path.open("wb") as file:
@@ -92,6 +98,40 @@ class ParquetReader:
                     f"{quoted(expected)} was validated.",
                     source.key,
                 )
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """One row group of the local copy at `path`, to be read as often as it is asked."""
+
+    key: str
+    path: Path
+    metadata: Any
+    group: int
+    batch_rows: int
+    types: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        return int(self.metadata.row_group(self.group).num_rows)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.metadata.row_group(self.group).total_byte_size)
+
+    def batches(self, side_by_side: bool = False) -> Iterator[Any]:
+        """The rows, on this thread alone or `side_by_side` on all cores. Raises RejectedError."""
+        with (
+            _readable(f"row group {self.group} of {self.key}"),
+            pyarrow.parquet.ParquetFile(
+                self.path, metadata=self.metadata, page_checksum_verification=True
+            ) as file,
+        ):
+            found = file.iter_batches(
+                self.batch_rows, row_groups=[self.group], use_threads=side_by_side
+            )
+            conform = functools.partial(_conform, types=self.types)
+            yield from in_order(conform, found) if side_by_side else map(conform, found)
 
 
 @contextmanager

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 
+from gpu_jobs.chunks import Chunk
+
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 64 << 20
 """A row group ends at whichever comes first: a few MB on disk, and bounded for wide rows."""
 
 PART_BYTES = 128 << 20
-"""A part is closed beyond this size, which is Spark's default split."""
+"""How much of the rows, as they are in memory, goes to a part: Spark's default split."""
 
-Publish = Callable[[Path, int], None]
-"""`(path, rows)`: takes a finished part, which is deleted afterwards."""
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part."""
+
+    path: Path
+    rows: int
+
+
+def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
+    """Consecutive chunks of about PART_BYTES for each part, shared fairly among `workers`."""
+    rows = sum(chunk.rows for chunk in chunks)
+    parts = max(1, math.ceil(sum(chunk.nbytes for chunk in chunks) / PART_BYTES))
+    if rows >= workers * ROW_GROUP_ROWS:
+        parts = workers * math.ceil(parts / workers)
+    planned: list[list[Chunk]] = [[] for _ in range(parts)]
+    before = 0
+    for chunk in chunks:
+        if chunk.rows:
+            planned[before * parts // rows].append(chunk)
+            before += chunk.rows
+    return [part for part in planned if part]
 
 
 def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
@@ -39,36 +63,17 @@ def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
         yield pyarrow.Table.from_batches(waiting)
 
 
-class PartWriter:
-    """Writes row groups to `part-00000.parquet`, `part-00001.parquet`, … in `folder`."""
-
-    def __init__(self, folder: Path, publish: Publish) -> None:
-        self._folder = folder
-        self._publish = publish
-        self._parts = 0
-        self._rows = 0
-        self._writer: Any = None
-
-    def write(self, table: Any) -> None:
-        """Write `table` as one row group."""
-        if self._writer is None:
-            self._path = self._folder / f"part-{self._parts:05d}.parquet"
-            self._writer = _open_writer(self._path, table.schema)
-        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
-        self._rows += table.num_rows
-        if self._path.stat().st_size >= PART_BYTES:
-            self.close()
-
-    def close(self) -> None:
-        """Finish the part that is open."""
-        if self._writer is None:
-            return
-        self._writer.close()
-        self._publish(self._path, self._rows)
-        self._path.unlink()
-        self._parts += 1
-        self._rows = 0
-        self._writer = None
+def write_part(path: Path, tables: Iterator[Any]) -> Part:
+    """Write each of `tables`, of which there is at least one, as a row group of `path`."""
+    first = next(tables)
+    rows = first.num_rows
+    with _open_writer(path, first.schema) as writer:
+        writer.write_table(first, row_group_size=first.num_rows)
+        del first
+        for table in tables:
+            writer.write_table(table, row_group_size=table.num_rows)
+            rows += table.num_rows
+    return Part(path, rows)
 
 
 def _open_writer(path: Path, schema: Any) -> Any:

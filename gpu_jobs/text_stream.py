@@ -38,6 +38,7 @@ class TextStream(io.RawIOBase):
         self._compression = compression
         self._name = name
         self._ending = ending
+        self._unread = b""
         self._size = 0
         self._decoded: Any = self._raw
         if compression is not Compression.NONE:
@@ -53,7 +54,9 @@ class TextStream(io.RawIOBase):
         A parser takes what one read gives for a block, so this gives as much as it can.
         """
         wanted = sys.maxsize if size is None or size < 0 else size
-        pieces = []
+        pieces = [self._unread[:wanted]]
+        self._unread = self._unread[wanted:]
+        wanted -= len(pieces[0])
         while wanted and (piece := self._decode(min(wanted, BLOCK_BYTES))):
             self._guard(piece)
             self._size += len(piece)
@@ -67,6 +70,10 @@ class TextStream(io.RawIOBase):
         chunk = self.read(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def unread(self, text: bytes) -> None:
+        """Put back what was read last."""
+        self._unread = text + self._unread
 
     def _decode(self, size: int) -> bytes:
         try:

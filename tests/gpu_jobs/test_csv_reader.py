@@ -45,7 +45,8 @@ def reader(tmp_path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.csv_file.BLOCK_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.csv_parser.BLOCK_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.csv_records.BLOCK_BYTES", 64)
 
 
 def rows_of(reader):
@@ -141,6 +142,7 @@ def test_a_line_is_not_named_when_stray_quotes_hide_it(reader, tmp_path):
 
 def test_endless_ragged_rows_are_given_up(reader, monkeypatch, small_blocks):
     monkeypatch.setattr("gpu_jobs.csv_file.MAX_RAGGED_RUN", 50)
+    monkeypatch.setattr("gpu_jobs.csv_parser.MAX_RAGGED_RUN", 50)
     with pytest.raises(RejectedError) as rejected:
         rows_of(reader(TEXT, b"a,b\n" + b"1\n" * 1000))
     assert rejected.value.problem.code == "ragged_rows"

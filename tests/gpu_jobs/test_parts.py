@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from gpu_jobs import parts  # noqa: E402
+from gpu_jobs.chunks import InMemory  # noqa: E402
 
 
 def batches(*sizes):
@@ -28,37 +30,52 @@ def test_row_groups_of_wide_rows_end_by_size(monkeypatch):
     assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60))] == [120, 60]
 
 
-def test_parts_are_closed_by_size_published_in_order_and_deleted(monkeypatch, tmp_path):
-    monkeypatch.setattr(parts, "PART_BYTES", 1000)
-    published = []
-
-    def publish(path, rows):
-        published.append((path.name, rows, parquet.read_table(path)))
-
-    writer = parts.PartWriter(tmp_path, publish)
-    values = numpy.random.default_rng(1).random(1000)
-    for start in range(0, 1000, 250):
-        writer.write(pyarrow.table({"a": values[start : start + 250]}))
-    writer.write(pyarrow.table({"a": [1.0]}))
-    writer.close()
-    assert [(name, rows) for name, rows, _ in published] == [
-        ("part-00000.parquet", 250),
-        ("part-00001.parquet", 250),
-        ("part-00002.parquet", 250),
-        ("part-00003.parquet", 250),
-        ("part-00004.parquet", 1),
-    ]
-    whole = pyarrow.concat_tables(table for *_, table in published)
-    assert whole["a"].to_pylist() == [*values, 1.0]
-    assert list(tmp_path.iterdir()) == []
+def chunks(*sizes):
+    return [InMemory(batch) for batch in batches(*sizes)]
 
 
-def test_one_table_is_one_row_group(tmp_path):
-    groups = []
-    writer = parts.PartWriter(
-        tmp_path, lambda path, _: groups.append(parquet.ParquetFile(path).num_row_groups)
-    )
-    for _ in range(3):
-        writer.write(pyarrow.table({"a": range(2000)}))
-    writer.close()
-    assert groups == [3]
+def rows_of(plan):
+    return [[chunk.rows for chunk in part] for part in plan]
+
+
+def test_few_rows_are_one_part_whatever_the_workers():
+    assert rows_of(parts.plan_parts(chunks(30, 0, 250), 4)) == [[30, 250]]
+
+
+def test_every_worker_has_its_share_of_the_parts(monkeypatch):
+    monkeypatch.setattr(parts, "ROW_GROUP_ROWS", 100)
+    monkeypatch.setattr(parts, "PART_BYTES", 3000)
+    plan = parts.plan_parts(chunks(*[50] * 12), 2)
+    assert rows_of(plan) == [[50] * 6] * 2
+    plan = parts.plan_parts(chunks(*[50] * 16), 2)
+    assert rows_of(plan) == [[50] * 4] * 4
+
+
+def test_a_chunk_is_not_cut_however_large(monkeypatch):
+    monkeypatch.setattr(parts, "PART_BYTES", 800)
+    assert rows_of(parts.plan_parts(chunks(1000, 10, 10), 1)) == [[1000], [10, 10]]
+
+
+@given(
+    st.lists(st.integers(0, 400), min_size=1, max_size=30).filter(any),
+    st.integers(1, 8),
+    st.integers(1, 4000),
+)
+def test_parts_hold_every_row_once_and_in_order(sizes, workers, part_bytes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PART_BYTES", part_bytes)
+        patch.setattr(parts, "ROW_GROUP_ROWS", 100)
+        whole = chunks(*sizes)
+        plan = parts.plan_parts(whole, workers)
+    assert [chunk for part in plan for chunk in part] == [chunk for chunk in whole if chunk.rows]
+    assert all(plan)
+
+
+def test_each_table_is_a_row_group_of_the_part(tmp_path):
+    tables = [pyarrow.table({"a": range(2000)}), pyarrow.table({"a": range(5)})]
+    part = parts.write_part(tmp_path / "part.parquet", iter(tables))
+    assert part == parts.Part(tmp_path / "part.parquet", 2005)
+    file = parquet.ParquetFile(part.path)
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sizes == [2000, 5]
+    assert file.read().equals(pyarrow.concat_tables(tables))

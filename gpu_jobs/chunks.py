@@ -1,0 +1,81 @@
+"""What the first pass keeps for the second: rows in pieces that can be read in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow
+import pyarrow.ipc
+
+KEPT_BYTES = 512 << 20
+"""How much of a dataset stays in memory between the passes; what lies beyond goes to disk."""
+
+
+class Chunk(Protocol):
+    """Some consecutive rows of a dataset; `nbytes` is their size in memory, about."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def batches(self) -> Iterator[Any]:
+        """The rows as record batches; several chunks may be read at the same time."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A record batch that was kept as it is."""
+
+    batch: Any
+
+    @property
+    def rows(self) -> int:
+        return int(self.batch.num_rows)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.batch.nbytes)
+
+    def batches(self) -> Iterator[Any]:
+        yield self.batch
+
+
+@dataclass(frozen=True)
+class InScratch:
+    """The record batch number `index` of the Arrow file at `path`."""
+
+    path: Path
+    index: int
+    rows: int
+    nbytes: int
+
+    def batches(self) -> Iterator[Any]:
+        # Not memory-mapped: mapped pages would count as the process's memory.
+        with pyarrow.OSFile(str(self.path)) as file:
+            yield pyarrow.ipc.open_file(file).get_batch(self.index)
+
+
+class ScratchFile:
+    """An Arrow file at `path`, which can be read after `close`."""
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self._path = path
+        self._file = pyarrow.OSFile(str(path), "wb")
+        options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
+        self._writer = pyarrow.ipc.new_file(self._file, schema, options=options)
+        self._batches = 0
+
+    def keep(self, batch: Any) -> InScratch:
+        """Write `batch` at the end of the file."""
+        self._writer.write_batch(batch)
+        self._batches += 1
+        return InScratch(self._path, self._batches - 1, batch.num_rows, batch.nbytes)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._file.close()

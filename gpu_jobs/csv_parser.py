@@ -1,0 +1,109 @@
+"""CSV text to record batches of given types, by pyarrow, with the ragged rows set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow
+import pyarrow.csv
+
+from contracts.manifest import FALSE_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
+from gpu_jobs.column_check import check_names
+from gpu_jobs.quarantine import MAX_TEXT
+from gpu_jobs.text_stream import BLOCK_BYTES
+
+MAX_RAGGED_RUN = 100_000
+"""Ragged rows with no good block of rows in between; more of them are not worth keeping."""
+
+
+@dataclass(frozen=True)
+class RaggedRow:
+    """A row with too few or too many fields; `record` counts from 1, the text's first."""
+
+    record: int
+    reason: str
+    text: str
+
+
+@dataclass
+class Parsed:
+    """Some rows of a text, and the error behind which no more of it can be parsed."""
+
+    batches: list[Any] = field(default_factory=list)
+    ragged: list[RaggedRow] = field(default_factory=list)
+    error: Exception | None = None
+
+    def keep_aside(self, row: Any) -> str:
+        """pyarrow's handler of invalid rows."""
+        reason = f"expected {row.expected_columns} fields, found {row.actual_columns}"
+        self.ragged.append(RaggedRow(row.number, reason, row.text[:MAX_TEXT]))
+        return "skip" if len(self.ragged) < MAX_RAGGED_RUN else "error"
+
+
+class CsvParser:
+    """Parses the texts of the file `key`, of which the first begins with the header.
+
+    Batches have the columns of `types` in that order, whatever the header's is. After the first
+    text several may be parsed at the same time.
+    """
+
+    def __init__(self, types: Mapping[str, Any], delimiter: str, key: str) -> None:
+        self._types = types
+        self._delimiter = delimiter
+        self._key = key
+        self._header: list[str] | None = None
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the header has been met, so that texts begin with a row."""
+        return self._header is not None
+
+    def parse(self, text: bytes) -> Parsed:
+        """All rows of `text`. Raises RejectedError when the header has other columns."""
+        parsed = Parsed()
+        try:
+            reader = self._open(pyarrow.BufferReader(text), parsed.keep_aside, len(text))
+            parsed.batches = [batch.select(list(self._types)) for batch in reader]
+        except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
+            parsed.error = error
+        return parsed
+
+    def parse_stream(self, text: Any) -> Iterator[Parsed]:
+        """The rows of the binary file `text`, one block after the other; errors as of `parse`."""
+        parsed = Parsed()
+        try:
+            file = pyarrow.PythonFile(text, mode="r")
+            for batch in self._open(file, parsed.keep_aside, BLOCK_BYTES):
+                yield Parsed([batch.select(list(self._types))], parsed.ragged)
+                parsed.ragged = []
+        except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
+            parsed.error = error
+        yield parsed
+
+    def _open(self, text: Any, keep_aside: Any, block_bytes: int) -> Any:
+        reader = pyarrow.csv.open_csv(
+            text,
+            # With threads the rows have no numbers; open_csv parses on one thread in any case.
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False, block_size=block_bytes, column_names=self._header
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=self._delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=keep_aside,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=self._types,
+                null_values=NULL_SPELLINGS,
+                true_values=TRUE_SPELLINGS,
+                false_values=FALSE_SPELLINGS,
+                strings_can_be_null=False,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+        if self._header is None:
+            check_names(reader.schema.names, list(self._types), self._key)
+            self._header = reader.schema.names
+        return reader

@@ -1,0 +1,63 @@
+"""Where the records of a CSV text end, so that it can be parsed in pieces side by side."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from gpu_jobs.text_stream import BLOCK_BYTES, TextStream
+
+_QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
+
+
+def pieces(text: TextStream, delimiter: str) -> Iterator[bytes]:
+    """The text in pieces of whole records, about BLOCK_BYTES each, while their ends are known.
+
+    What is left of `text` then is nothing, or begins with the first record whose end is not: its
+    quotation marks are irregular or never closed, or it is too long, or no line feed ends it.
+    """
+    waiting = b""
+    while chunk := text.read(BLOCK_BYTES):
+        waiting = waiting + chunk if waiting else chunk.removeprefix(codecs.BOM_UTF8)
+        end = records_end(waiting, delimiter)
+        if not end:
+            break
+        yield waiting[:end]
+        waiting = waiting[end:]
+    text.unread(waiting)
+
+
+def records_end(text: bytes, delimiter: str) -> int:
+    """How many bytes of `text`, which begins with a record, are records that surely end there.
+
+    A parser takes a quotation mark for one only where a field begins or within quotes. So when
+    all of them, counted from 0, open a field (even) or close it or are doubled in it (odd), an
+    even number of them stands before each line feed that ends a record. The first one that does
+    neither ends what can be told.
+    """
+    if b'"' not in text:
+        return text.rfind(b"\n") + 1
+    quotes, end = _regular_quotes(text, delimiter)
+    while (line_feed := text.rfind(b"\n", 0, end)) >= 0:
+        before = int(numpy.searchsorted(quotes, line_feed))
+        if before % 2 == 0:
+            return line_feed + 1
+        end = int(quotes[before - 1])
+    return 0
+
+
+def _regular_quotes(text: bytes, delimiter: str) -> tuple[Any, int]:
+    """Where the quotation marks stand, and the first of them that is irregular, or the end."""
+    # One more line end on either side: a record begins here, and what follows is not known yet.
+    characters = numpy.frombuffer(b"\n" + text + b"\n", numpy.uint8)
+    quotes = numpy.flatnonzero(characters[1:-1] == _QUOTE)
+    edges = [ord(delimiter), _LINE_FEED, _CARRIAGE_RETURN, _QUOTE]
+    before = characters[quotes[0::2]]
+    after = characters[quotes[1::2] + 2]
+    irregular = numpy.concatenate(
+        [quotes[0::2][~numpy.isin(before, edges)], quotes[1::2][~numpy.isin(after, edges)]]
+    )
+    return quotes, int(irregular.min()) if len(irregular) else len(text)
