@@ -96,6 +96,7 @@ def _normalize(metrics: NormalizeMetrics) -> NormalizeReport:
         device_reason=metrics.device_reason,
         input_bytes=metrics.input_bytes,
         output_bytes=metrics.output_bytes,
+        scratch_bytes=metrics.scratch_bytes,
         columns={name: _column(column) for name, column in metrics.columns.items()},
     )
 

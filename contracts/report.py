@@ -31,7 +31,10 @@ class ColumnReport:
 
 @dataclass(frozen=True)
 class NormalizeReport:
-    """What normalization did. `device` is a CUDA device's name or `cpu`."""
+    """What normalization did. `device` is a CUDA device's name or `cpu`.
+
+    `scratch_bytes` of the rows did not fit into memory between the two passes over them.
+    """
 
     records: int
     seconds: float
@@ -40,6 +43,7 @@ class NormalizeReport:
     device_reason: str
     input_bytes: int
     output_bytes: int
+    scratch_bytes: int
     columns: dict[str, ColumnReport]
 
 

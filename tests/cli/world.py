@@ -141,6 +141,7 @@ REPORT = Report(
             device_reason="no CUDA device",
             input_bytes=1_234_567,
             output_bytes=1_000_000,
+            scratch_bytes=0,
             columns={"fare": ColumnReport(336_000, 776, 0, 10.5, 2.25, 0.0, 99.0)},
         ),
         SparkReport(
