@@ -17,13 +17,13 @@ class Device:
     reason: str
 
     def to_host(self, array: Any) -> Any:
-        """An array of `xp` as NumPy's."""
+        """An array of `xp`, or one that NumPy has already, as NumPy's."""
         return to_host(self.xp, array)
 
 
 def to_host(xp: Any, array: Any) -> Any:
-    """An array of `xp` as NumPy's, in the host's memory and in the same order."""
-    return array if xp is numpy else xp.asnumpy(array, order="A")
+    """An array in the host's memory and in the same order; itself where it lies there."""
+    return array if isinstance(array, numpy.ndarray) else xp.asnumpy(array, order="A")
 
 
 def choose_device(use_gpu: bool) -> Device:

@@ -1,7 +1,17 @@
-"""Z-scores in any number of blocks: scikit-learn's StandardScaler, on NumPy or CuPy.
+"""Z-scores in any number of blocks: scikit-learn's StandardScaler, on the CPU or a CUDA device.
 
-NaN means "no value": it is left out of the moments and stays NaN. An infinity is counted apart
-and becomes NaN. Moments are float64 and population ones (ddof 0).
+Moments are float64 and population ones (ddof 0). What becomes of the values of a block:
+
+float64            taken as they are, denormals too
+float32, float16   taken exactly
+whole numbers      taken exactly up to 2^53, beyond rounded to the nearest float64
+decimals           rounded to the nearest float64
+booleans           0 and 1
+NaN, null          no value: counted in `nulls_`, left out of the moments, NaN as z-score
+±infinity          no value: counted in `non_finite_`, left out of the moments, NaN as z-score
+a constant         standard deviation 0, z-scores 0; also where it is one but for rounding
+denormals alone    their squares are below float64: a constant, so their z-scores are deviations
+beyond 1e154       where squared deviations are beyond float64, M2 is not finite: no z-scores
 """
 
 from __future__ import annotations
@@ -12,14 +22,16 @@ from typing import Any
 import numpy
 
 from contracts.moments import Moments, is_constant
-from gpu_jobs.device import to_host
+from gpu_jobs import lanes, tiles
 
 
 class StandardScaler:
     """Learns each column's mean and standard deviation block by block, then standardizes blocks.
 
-    `xp` is numpy or cupy. Blocks are float64 arrays of shape (rows, columns) of either module;
-    what comes back is of `xp`. Fastest when columns are contiguous (Fortran order).
+    `xp` is numpy or cupy, and says where the arithmetic is done. Blocks are numbers of shape
+    (rows, columns), read fastest as float64 with contiguous columns (Fortran order); with cupy
+    they lie on the host or on the device. Threads may share a scaler to transform, and fit one
+    each to merge.
     """
 
     def __init__(self, columns: int, xp: ModuleType = numpy) -> None:
@@ -54,13 +66,11 @@ class StandardScaler:
         """Take the block's values into the moments."""
         if not len(block):
             return self
-        columns = to_host(self._xp, _block_statistics(self._xp, self._values(block)))
-        for index, (count, nulls, mean, m2, minimum, maximum) in enumerate(columns.T.tolist()):
-            self.nulls_[index] += int(nulls)
-            self.non_finite_[index] += len(block) - int(nulls) - int(count)
-            if count:
-                learned = Moments(int(count), mean, m2, minimum, maximum)
-                self.moments_[index] = self.moments_[index].merge(learned)
+        measured = tiles.measure(block) if self._xp is numpy else lanes.measure(self._xp, block)
+        for index, rows, nulls, moments in measured:
+            self.moments_[index] = self.moments_[index].merge(moments)
+            self.nulls_[index] += nulls
+            self.non_finite_[index] += rows - nulls - moments.count
         return self
 
     def merge(self, other: StandardScaler) -> StandardScaler:
@@ -71,37 +81,12 @@ class StandardScaler:
         self.non_finite_ += other.non_finite_
         return self
 
-    def transform(self, block: Any) -> Any:
-        """The block's z-scores, NaN where there was no finite value; a new array of `xp`."""
-        xp = self._xp
-        values = self._values(block)
-        z = (values - xp.asarray(self.mean_)) / xp.asarray(self.scale_)
-        # Only ±inf can have made an infinity here, and it is no value.
-        z[~xp.isfinite(z)] = xp.nan
-        return z
+    def transform(self, block: Any, dtype: Any = numpy.float64) -> Any:
+        """The block's z-scores, NaN where there was no finite value.
 
-    def _values(self, block: Any) -> Any:
-        return self._xp.asarray(block, dtype=self._xp.float64)
-
-
-def _block_statistics(xp: Any, block: Any) -> Any:
-    """Rows of count, nulls, mean, m2, min, max of each column; shape (6, columns).
-
-    Two passes over the block: the deviations are taken from its own mean, and their sum, which
-    is 0 but for rounding, corrects both the mean and m2.
-    """
-    finite = xp.isfinite(block)
-    count = finite.sum(axis=0)
-    divisor = xp.maximum(count, 1)
-    with numpy.errstate(over="ignore", invalid="ignore"):
-        mean = xp.where(finite, block, 0.0).sum(axis=0) / divisor
-        deviation = xp.where(finite, block - mean, 0.0)
-        rest = deviation.sum(axis=0)
-        m2 = (deviation * deviation).sum(axis=0) - rest * rest / divisor
-    minimum = xp.where(finite, block, xp.inf).min(axis=0)
-    maximum = xp.where(finite, block, -xp.inf).max(axis=0)
-    constant = minimum == maximum
-    mean = xp.where(constant, minimum, mean + rest / divisor)
-    m2 = xp.where(constant, 0.0, m2)
-    nulls = xp.isnan(block).sum(axis=0)
-    return xp.stack([count, nulls, mean, m2, minimum, maximum])
+        A new array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the
+        block lies: NumPy's, or cupy's for a block on the device.
+        """
+        if self._xp is numpy or not len(block):
+            return tiles.standardize(block, self.mean_, self.scale_, dtype)
+        return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)

@@ -1,0 +1,107 @@
+"""The way of blocks over the bus to a CUDA device and back, one lane to each worker thread.
+
+A lane is a non-blocking stream and a buffer of pinned host memory, which only its thread uses:
+while one worker's chunk is copied in, another's is computed and a third's is copied out, and
+nobody waits for anything but its own stream. A block goes in chunks of 16 MiB. So a worker has at
+most 32 MiB on the device, a chunk and its z-scores, and 0.1 MiB of partial results, however large
+the block and the dataset are.
+
+Blocks that lie on the device already are computed there, on the stream that is current.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from contracts.moments import Moments
+from gpu_jobs import kernels
+
+CHUNK = 2**21  # float64 values
+
+
+class Lane:
+    """One thread's way to the device and back; `xp` is cupy."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self._pinned = numpy.frombuffer(
+            xp.cuda.alloc_pinned_memory(8 * CHUNK), numpy.float64, CHUNK
+        )
+        self.stream = xp.cuda.Stream(non_blocking=True)
+
+    def upload(self, chunk: Any) -> Any:
+        """The chunk's values on the device, column after column; the copy may be under way."""
+        staged = self._pinned[: chunk.size]
+        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk)
+        values = self._xp.empty(chunk.size, dtype=self._xp.float64)
+        values.set(staged, stream=self.stream)
+        return values
+
+    def download(self, values: Any, chunk: Any) -> None:
+        """Wait for the device's flat `values` and write them into `chunk`, column after column."""
+        staged = self._pinned.view(values.dtype)[: values.size]
+        values.get(stream=self.stream, out=staged)
+        self.stream.synchronize()
+        numpy.copyto(chunk, staged.reshape(chunk.shape, order="F"))
+
+
+def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
+    """The index of a column, and rows, NaNs and moments of one of its chunks, in the rows' order.
+
+    `block` has shape (rows, columns) and lies on the host or on the device.
+    """
+    if isinstance(block, xp.ndarray):
+        values = xp.asfortranarray(block, dtype=xp.float64)
+        yield from _pieces(0, len(block), xp.asnumpy(kernels.measure(xp, values, block.shape)))
+        return
+    lane = _lane(xp)
+    for part in _chunks(*block.shape):
+        chunk = block[part]
+        with lane.stream:
+            statistics = xp.asnumpy(kernels.measure(xp, lane.upload(chunk), chunk.shape))
+        yield from _pieces(part[1].start, len(chunk), statistics)
+
+
+def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
+    """(block - mean) / scale as a new array of `dtype`, where the block lies; NaN if not finite."""
+    if isinstance(block, xp.ndarray):
+        values = xp.asfortranarray(block, dtype=xp.float64)
+        z = kernels.standardize(xp, values, block.shape, mean, scale, dtype)
+        return z.reshape(block.shape, order="F")
+    lane = _lane(xp)
+    scaled = numpy.empty(block.shape, dtype, order="F")
+    for part in _chunks(*block.shape):
+        chunk, columns = block[part], part[1]
+        with lane.stream:
+            values = lane.upload(chunk)
+            z = kernels.standardize(xp, values, chunk.shape, mean[columns], scale[columns], dtype)
+            lane.download(z, scaled[part])
+    return scaled
+
+
+_thread = threading.local()
+
+
+def _lane(xp: Any) -> Lane:
+    if not hasattr(_thread, "lane"):
+        _thread.lane = Lane(xp)
+    lane: Lane = _thread.lane
+    return lane
+
+
+def _chunks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    height = min(rows, CHUNK)
+    width = CHUNK // height
+    for left in range(0, columns, width):
+        for top in range(0, rows, height):
+            yield slice(top, top + height), slice(left, left + width)
+
+
+def _pieces(first: int, rows: int, statistics: Any) -> Iterator[tuple[int, int, int, Moments]]:
+    for index, (count, nulls, *of_values) in enumerate(statistics.T.tolist(), first):
+        moments = Moments(int(count), *of_values) if count else Moments()
+        yield index, rows, int(nulls), moments
