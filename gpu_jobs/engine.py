@@ -113,7 +113,7 @@ def standardize(
     """
 
     def standardized(table: Any) -> Any:
-        scaled = device.to_host(measured.scaler.transform(to_block(table, measured.columns)))
+        scaled = device.to_host(measured.scaler.transform(to_block(table, measured.columns), dtype))
         for index, name in enumerate(measured.columns):
             if name not in too_large:
                 column = to_column(scaled[:, index], _TYPES[dtype])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +80,29 @@ def test_each_table_is_a_row_group_of_the_part(tmp_path):
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert sizes == [2000, 5]
     assert file.read().equals(pyarrow.concat_tables(tables))
+
+
+def test_encodings_fit_the_values(tmp_path):
+    random = numpy.random.default_rng(3)
+    table = pyarrow.table(
+        {
+            "noise": random.normal(size=20_000),
+            "levels": random.integers(0, 9, 20_000) / 7,
+            "nulls": pyarrow.nulls(20_000, pyarrow.float64()),
+            "id": range(20_000),
+            "text": [f"text {i % 5}" for i in range(20_000)],
+            "nested.x": [{"a": i, "b": [i]} for i in range(20_000)],
+            "half": pyarrow.array(random.normal(size=20_000).astype("float16")),
+            "interval": pyarrow.array([None] * 20_000, pyarrow.duration("s")),
+        }
+    )
+    part = parts.write_part(tmp_path / "part.parquet", iter([table]))
+    file = parquet.ParquetFile(part.path)
+    assert file.read().equals(table)
+    columns = [file.metadata.row_group(0).column(i) for i in range(file.metadata.num_columns)]
+    compression = {column.path_in_schema: column.compression for column in columns}
+    assert compression.pop("noise") == "UNCOMPRESSED"
+    assert set(compression.values()) == {"ZSTD"} and "nested.x.b.list.element" in compression
+    dictionaries = [c.path_in_schema for c in columns if "RLE_DICTIONARY" in c.encodings]
+    assert "levels" in dictionaries and "text" in dictionaries
+    assert "noise" not in dictionaries and "id" not in dictionaries
