@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy
 
-from gpu_jobs.text_stream import BLOCK_BYTES, TextStream
+from gpu_jobs.text_stream import TextStream
+
+PIECE_BYTES = 1 << 20
+"""A piece and what it is parsed to stay in the cache, and their memory is soon used again."""
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
 
 def pieces(text: TextStream, delimiter: str) -> Iterator[bytes]:
-    """The text in pieces of whole records, about BLOCK_BYTES each, while their ends are known.
+    """The text in pieces of whole records, about PIECE_BYTES each, while their ends are known.
 
     What is left of `text` then is nothing, or begins with the first record whose end is not: its
-    quotation marks are irregular or never closed, or it is too long, or no line feed ends it.
+    quotation marks are irregular or never closed, or it is longer than a piece, or no line feed ends it.
     """
     waiting = b""
-    while chunk := text.read(BLOCK_BYTES):
+    while chunk := text.read(PIECE_BYTES):
         waiting = waiting + chunk if waiting else chunk.removeprefix(codecs.BOM_UTF8)
         end = records_end(waiting, delimiter)
         if not end:

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
 
+MEASURED_BYTES = 16 << 20
+"""How much of the rows, in memory, is measured at a time."""
+
 _TYPES = {"float64": pyarrow.float64(), "float32": pyarrow.float32()}
 
 
@@ -88,18 +91,19 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
     groups = GroupCount(group_by)
     rows = 0
 
-    def learn(batch: Any) -> tuple[int, StandardScaler, GroupCount]:
-        of_batch = GroupCount(None if groups.too_many else group_by)
-        of_batch.add(batch)
-        learned = StandardScaler(len(columns), device.xp).partial_fit(to_block(batch, columns))
-        return batch.num_rows, learned, of_batch
+    def learn(table: Any) -> tuple[int, StandardScaler, GroupCount]:
+        of_table = GroupCount(None if groups.too_many else group_by)
+        of_table.add(table)
+        learned = StandardScaler(len(columns), device.xp).partial_fit(to_block(table, columns))
+        return table.num_rows, learned, of_table
 
     progress = Progress("read")
-    for of_batch, learned, found in in_order(learn, dataset.first_pass()):
+    tables = row_groups(dataset.first_pass(), MEASURED_BYTES)
+    for of_table, learned, found in in_order(learn, tables):
         scaler.merge(learned)
         groups.merge(found)
-        rows += of_batch
-        progress.advance(of_batch)
+        rows += of_table
+        progress.advance(of_table)
     progress.end()
     return Measured(rows, columns, scaler, groups.too_many)
 

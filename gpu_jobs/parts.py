@@ -48,8 +48,8 @@ def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
     return [part for part in planned if part]
 
 
-def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
-    """The rows of `batches` in tables of the size of a row group; the last may be smaller."""
+def row_groups(batches: Iterable[Any], most_bytes: int = ROW_GROUP_BYTES) -> Iterator[Any]:
+    """The rows of `batches` in tables of ROW_GROUP_ROWS, or fewer where they are wide or last."""
     waiting: list[Any] = []
     rows = size = 0
     for batch in batches:
@@ -60,7 +60,7 @@ def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
             waiting.append(piece)
             rows += piece.num_rows
             size += piece.nbytes
-            if rows == ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
+            if rows == ROW_GROUP_ROWS or size >= most_bytes:
                 yield pyarrow.Table.from_batches(waiting)
                 waiting, rows, size = [], 0, 0
     if waiting:

@@ -46,7 +46,7 @@ def reader(tmp_path):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr("gpu_jobs.csv_parser.BLOCK_BYTES", 64)
-    monkeypatch.setattr("gpu_jobs.csv_records.BLOCK_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 64)
 
 
 def rows_of(reader):

@@ -38,7 +38,7 @@ def test_records_end_at_line_feeds_outside_of_regular_quotes(text, records):
 
 
 def test_the_pieces_and_what_is_left_are_the_text(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.csv_records.BLOCK_BYTES", 12)
+    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 12)
     text = b'\xef\xbb\xbfa,b\n"c\nd",e\nf,g\n5" h,i\n\nj,"k'
     stream = TextStream(io.BytesIO(text), Compression.NONE, "a.csv")
     cut = list(pieces(stream, ","))
@@ -68,7 +68,7 @@ def test_pieces_parse_to_what_the_text_in_one_go_does(rows, block_bytes):
         types = {"h": pyarrow.string(), "i": pyarrow.string()}
         found = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gpu_jobs.csv_records.BLOCK_BYTES", block_bytes)
+            patch.setattr("gpu_jobs.csv_records.PIECE_BYTES", block_bytes)
             if in_one_go:
                 patch.setattr("gpu_jobs.csv_file.pieces", lambda text, delimiter: iter(()))
             try:

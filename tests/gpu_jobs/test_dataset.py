@@ -51,7 +51,7 @@ def dataset(tmp_path, monkeypatch):
 
     def make(format_, kept_bytes):
         monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", kept_bytes)
-        monkeypatch.setattr("gpu_jobs.csv_records.BLOCK_BYTES", 500)
+        monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 500)
         data = encoded(format_)
         return dataset_of(
             manifest_of(data, format_),

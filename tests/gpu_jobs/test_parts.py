@@ -26,9 +26,8 @@ def test_row_groups_are_full_whatever_the_batches(monkeypatch):
     assert pyarrow.concat_tables(groups)["a"].to_pylist() == list(range(345))
 
 
-def test_row_groups_of_wide_rows_end_by_size(monkeypatch):
-    monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 800)
-    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60))] == [120, 60]
+def test_row_groups_of_wide_rows_end_by_size():
+    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60), 800)] == [120, 60]
 
 
 def chunks(*sizes):
