@@ -45,7 +45,6 @@ class Lane:
         """Wait for the device's flat `values` and write them into `chunk`, column after column."""
         staged = self._pinned.view(values.dtype)[: values.size]
         values.get(stream=self.stream, out=staged)
-        self.stream.synchronize()
         numpy.copyto(chunk, staged.reshape(chunk.shape, order="F"))
 
 
