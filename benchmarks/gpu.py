@@ -23,7 +23,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,14 +60,17 @@ def main() -> None:
     torch = import_torch()
     block = random_block(arguments)
     bandwidth = measure_bandwidth(device, block.nbytes, arguments.repetitions)
+    oracle = Oracle(block)
     with ThreadPoolExecutor(arguments.workers) as workers:
         contenders = [
-            *on_device(device, block, bandwidth["copy"]),
-            *in_torch(device, torch, block, bandwidth["copy"]),
-            *over_the_bus(device, block, bandwidth, workers, passes(arguments, device, block)),
+            *on_device(device, block, oracle, bandwidth["copy"]),
+            *in_torch(device, torch, block, oracle, bandwidth["copy"]),
+            *over_the_bus(
+                device, block, oracle, bandwidth, workers, passes(arguments, device, block)
+            ),
         ]
         if device.xp is not numpy:
-            contenders += on_numpy(block)
+            contenders += on_numpy(block, oracle)
         seconds, errors = race(device, contenders, arguments.repetitions)
     modules = [numpy, *({device.xp} - {numpy}), *([torch] if torch else [])]
     report = {
@@ -175,27 +178,24 @@ def measure_bandwidth(device: Device, size: int, repetitions: int) -> dict[str, 
     }
 
 
-def oracle(block: Any) -> Any:
-    """Means and population standard deviations, in extended precision until the last step."""
-    columns = (column.astype(numpy.longdouble) for column in block.T)
-    return numpy.array([(x.mean(), x.std()) for x in columns], dtype=float).T
+class Oracle:
+    """Says how wrong others are, in standard deviations; computes in extended precision."""
 
+    def __init__(self, block: Any) -> None:
+        self._block = block
+        columns = (column.astype(numpy.longdouble) for column in block.T)
+        moments = numpy.array([(x.mean(), x.std()) for x in columns], dtype=float)
+        self._mean, self._std = moments.T
 
-def checks(block: Any) -> tuple[Callable[[Any], float], Callable[[Any], float]]:
-    """The largest error of a scaler's moments and of z-scores, in standard deviations."""
-    mean, std = oracle(block)
-
-    def check_moments(scaler: StandardScaler) -> float:
+    def moments_error(self, scaler: StandardScaler) -> float:
         found = numpy.stack([scaler.mean_, scaler.scale_])
-        return float(numpy.abs((found - [mean, std]) / std).max())
+        return float(numpy.abs((found - [self._mean, self._std]) / self._std).max())
 
-    def check_z(found: Any) -> float:
-        return max(
-            float(numpy.abs(found[:, i] - (block[:, i] - mean[i]) / std[i]).max())
-            for i in range(block.shape[1])
-        )
-
-    return check_moments, check_z
+    def z_error(self, z: Any, top: int = 0) -> float:
+        """Of the z-scores of the rows from `top` on."""
+        rows = self._block[top : top + len(z)]
+        columns = zip(z.T, rows.T, self._mean, self._std, strict=True)
+        return max(float(numpy.abs(found - (x - m) / s).max()) for found, x, m, s in columns)
 
 
 def fitted(values: Any, xp: Any) -> StandardScaler:
@@ -206,16 +206,15 @@ def naive(x: Any) -> Any:
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
-def on_device(device: Device, block: Any, copy: float) -> list[Contender]:
+def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[Contender]:
     """Ours and the naive one, on a block in the device's memory; `copy` is its bandwidth."""
     xp = device.xp
-    check_moments, check_z = checks(block)
     resident = xp.asarray(block)
     scaler = fitted(resident, xp)
     read = block.nbytes / copy
 
     def check(found: Any) -> float:
-        return check_z(device.to_host(found))
+        return oracle.z_error(device.to_host(found))
 
     def both() -> Any:
         return fitted(resident, xp).transform(resident)
@@ -224,7 +223,7 @@ def on_device(device: Device, block: Any, copy: float) -> list[Contender]:
         return scaler.transform(resident, "float32")
 
     return [
-        Contender("ours moments", read, lambda: fitted(resident, xp), check_moments),
+        Contender("ours moments", read, lambda: fitted(resident, xp), oracle.moments_error),
         Contender("ours transform", 2 * read, lambda: scaler.transform(resident), check),
         Contender("ours transform, float32", 1.5 * read, narrow, check),
         Contender("ours z-score", 3 * read, both, check),
@@ -232,54 +231,57 @@ def on_device(device: Device, block: Any, copy: float) -> list[Contender]:
     ]
 
 
-def in_torch(device: Device, torch: Any, block: Any, copy: float) -> list[Contender]:
+def in_torch(
+    device: Device, torch: Any, block: Any, oracle: Oracle, copy: float
+) -> list[Contender]:
     """The naive one in PyTorch; nothing where torch is None or has no CUDA for a CUDA device."""
     on_card = device.xp is not numpy
     if torch is None or (on_card and not torch.cuda.is_available()):
         return []
-    check_z = checks(block)[1]
     # Columns stay contiguous: torch sees the transposed block by rows.
     resident = torch.from_numpy(block.T).to("cuda" if on_card else "cpu").T
 
     def eager(x: Any) -> Any:
         return (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
 
+    def check(z: Any) -> float:
+        return oracle.z_error(z.cpu().numpy())
+
     compiled = torch.compile(eager)
     floor = 3 * block.nbytes / copy
     return [
-        Contender(name, floor, lambda run=run: run(resident), lambda z: check_z(z.cpu().numpy()))
-        for name, run in (("torch z-score", eager), ("torch.compile z-score", compiled))
+        Contender("torch z-score", floor, lambda: eager(resident), check),
+        Contender("torch.compile z-score", floor, lambda: compiled(resident), check),
     ]
 
 
 def over_the_bus(
-    device: Device, block: Any, bandwidth: dict[str, float], workers: Any, times: int
+    device: Device,
+    block: Any,
+    oracle: Oracle,
+    bandwidth: dict[str, float],
+    workers: ThreadPoolExecutor,
+    times: int,
 ) -> list[Contender]:
     """Ours on batches in the host's memory, by worker threads, over the block `times` times."""
-    check_moments, check_z = checks(block)
-    rows, columns = block.shape
-    scaler = fitted(block, numpy)
-    batches = [block[top : top + BATCH_ROWS] for top in range(0, rows, BATCH_ROWS)]
-
-    def in_turn(work: Callable[[Any], Any]) -> Iterator[Any]:
-        for _ in range(times):
-            yield from workers.map(work, batches)
+    xp = device.xp
+    batches = [block[top : top + BATCH_ROWS] for top in range(0, len(block), BATCH_ROWS)]
+    scaler = StandardScaler(block.shape[1], xp).merge(fitted(block, numpy))
 
     def moments() -> StandardScaler:
-        whole = StandardScaler(columns, device.xp)
-        for part in in_turn(lambda batch: fitted(batch, device.xp)):
-            whole.merge(part)
+        whole = StandardScaler(block.shape[1], xp)
+        for _ in range(times):
+            for part in workers.map(lambda batch: fitted(batch, xp), batches):
+                whole.merge(part)
         return whole
 
-    shared = StandardScaler(columns, device.xp).merge(scaler)
-    z = numpy.empty((rows, columns), order="F")
+    def transform() -> list[Any]:
+        for _ in range(times):
+            scaled = list(workers.map(scaler.transform, batches))
+        return scaled
 
-    def transform() -> Any:
-        # What a writer would do: take the batches one after the other.
-        for index, scaled in enumerate(in_turn(shared.transform)):
-            top = index % len(batches) * BATCH_ROWS
-            z[top : top + len(scaled)] = scaled
-        return z
+    def check(scaled: list[Any]) -> float:
+        return max(oracle.z_error(z, index * BATCH_ROWS) for index, z in enumerate(scaled))
 
     def floor(way: str, moved: int) -> float | None:
         return times * moved / bandwidth[way] if way in bandwidth else None
@@ -287,19 +289,19 @@ def over_the_bus(
     size = f", {times} passes" if times > 1 else ""
     read, there_and_back = floor("to_device", block.nbytes), floor("both_ways", 2 * block.nbytes)
     return [
-        Contender(f"ours host moments{size}", read, moments, check_moments),
-        Contender(f"ours host to host{size}", there_and_back, transform, check_z),
+        Contender(f"ours host moments{size}", read, moments, oracle.moments_error),
+        Contender(f"ours host to host{size}", there_and_back, transform, check),
     ]
 
 
-def on_numpy(block: Any) -> list[Contender]:
+def on_numpy(block: Any, oracle: Oracle) -> list[Contender]:
     """Ours and the naive one on the host, on one core, for comparison; without a floor."""
-    check_moments, check_z = checks(block)
     scaler = fitted(block, numpy)
+    moments, z = oracle.moments_error, oracle.z_error
     return [
-        Contender("ours moments, NumPy", None, lambda: fitted(block, numpy), check_moments),
-        Contender("ours transform, NumPy", None, lambda: scaler.transform(block), check_z),
-        Contender("naive z-score, NumPy", None, lambda: naive(block), check_z),
+        Contender("ours moments, NumPy", None, lambda: fitted(block, numpy), moments),
+        Contender("ours transform, NumPy", None, lambda: scaler.transform(block), z),
+        Contender("naive z-score, NumPy", None, lambda: naive(block), z),
     ]
 
 
