@@ -1,10 +1,15 @@
 """How near the scaler comes to what the card and the bus allow: `python benchmarks/gpu.py`.
 
-First the floor is measured: how fast the device copies within its memory, and over the bus from
-and to pinned host memory. Then the contenders run in turn, round after round, on the same random
-float64 block: our scaler, the naive `(x - x.mean()) / x.std()` on CuPy, and NumPy. Each result is
-checked against an extended-precision oracle on the host. A contender's floor is the bytes that
+First the floor is measured: how fast the device copies within its memory, and over the bus with
+pinned host memory: in, out, and both at once. Then the contenders run in turn, round after round,
+on the same random float64 block: our scaler, the naive `(x - x.mean()) / x.std()` on CuPy, the
+same in PyTorch, eager and compiled, where torch can be imported, and ours on NumPy. Each result
+is checked against an extended-precision oracle on the host. A contender's floor is the bytes that
 must move (moments: one read; z-scores: one read and one write) over the measured bandwidth.
+
+"Host to host" goes as the jobs go: worker threads take the block in batches of rows, from the
+host's memory and back to it. With `--beyond-memory` they go on with the same block, pass after
+pass, until the dataset is a quarter larger than the card's memory.
 
 Needs numpy, cupy and this repository; `--cpu` tries the benchmark out where there is no card.
 """
@@ -13,11 +18,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +37,9 @@ sys.path.insert(0, str(ROOT))
 
 from gpu_jobs.device import Device, choose_device  # noqa: E402
 from gpu_jobs.scaler import StandardScaler  # noqa: E402
+
+BATCH_ROWS = 131_072
+PINNED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -47,18 +57,31 @@ def main() -> None:
     device = choose_device(use_gpu=not arguments.cpu)
     if device.xp is numpy and not arguments.cpu:
         sys.exit(f"no GPU to measure: {device.reason}")
+    torch = import_torch()
     block = random_block(arguments)
     bandwidth = measure_bandwidth(device, block.nbytes, arguments.repetitions)
-    contenders = make_contenders(device, block, bandwidth)
-    seconds, errors = race(device, contenders, arguments.repetitions)
+    oracle = Oracle(block)
+    with ThreadPoolExecutor(arguments.workers) as workers:
+        contenders = [
+            *on_device(device, block, oracle, bandwidth["copy"]),
+            *in_torch(device, torch, block, oracle, bandwidth["copy"]),
+            *over_the_bus(
+                device, block, oracle, bandwidth, workers, passes(arguments, device, block)
+            ),
+        ]
+        if device.xp is not numpy:
+            contenders += on_numpy(block, oracle)
+        seconds, errors = race(device, contenders, arguments.repetitions)
+    modules = [numpy, *({device.xp} - {numpy}), *([torch] if torch else [])]
     report = {
         "device": device.name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python", "benchmarks/gpu.py", *sys.argv[1:]]),
-        "versions": {module.__name__: module.__version__ for module in {numpy, device.xp}},
+        "versions": {module.__name__: str(module.__version__) for module in modules},
         "rows": arguments.rows,
         "columns": arguments.columns,
         "block_bytes": block.nbytes,
+        "workers": arguments.workers,
         "bandwidth_gb_per_s": {name: value / 1e9 for name, value in bandwidth.items()},
         "results": [summary(c, seconds[c.name], errors[c.name]) for c in contenders],
     }
@@ -74,13 +97,31 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=16_000_000, help="default: %(default)s")
-    parser.add_argument("--columns", type=int, default=8, help="default: %(default)s")
-    parser.add_argument("--repetitions", type=int, default=11, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of the data; default: %(default)s")
+
+    def number(flag: str, default: int, meaning: str) -> None:
+        parser.add_argument(flag, type=int, default=default, help=f"{meaning}; default: {default}")
+
+    number("--rows", 16_000_000, "of the block; 16 million of 8 columns are 1 GB")
+    number("--columns", 8, "of the block")
+    number("--repetitions", 11, "rounds; the median is reported, with the fastest and the slowest")
+    number("--workers", min(8, os.cpu_count() or 1), "threads of the host-to-host contenders")
+    number("--seed", 0, "of the random data")
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/gpu-<device>.json")
     parser.add_argument("--cpu", action="store_true", help="try it out with NumPy as the device")
+    parser.add_argument(
+        "--beyond-memory",
+        action="store_true",
+        help="host to host with more data than the card's memory holds (each round some seconds)",
+    )
     return parser.parse_args()
+
+
+def import_torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
 
 
 def random_block(arguments: argparse.Namespace) -> Any:
@@ -92,67 +133,175 @@ def random_block(arguments: argparse.Namespace) -> Any:
     return block
 
 
+def passes(arguments: argparse.Namespace, device: Device, block: Any) -> int:
+    """How often the block must go over the bus to be what was asked for."""
+    if not arguments.beyond_memory or device.xp is numpy:
+        return 1
+    memory = device.xp.cuda.Device().mem_info[1]
+    return int(memory * 1.25 // block.nbytes) + 1
+
+
 def measure_bandwidth(device: Device, size: int, repetitions: int) -> dict[str, float]:
     """Bytes per second; `copy` counts what is read and what is written. A CPU has no bus."""
     xp = device.xp
-    source, target = xp.ones(size // 8), xp.empty(size // 8)
 
     def median(run: Callable[[], Any]) -> float:
         timed(device, run)
         return statistics.median(timed(device, run) for _ in range(repetitions))
 
+    source, target = xp.ones(size // 8), xp.empty(size // 8)
     bandwidth = {"copy": 2 * size / median(lambda: xp.copyto(target, source))}
-    if xp is not numpy:
-        pinned = numpy.frombuffer(xp.cuda.alloc_pinned_memory(size), numpy.float64, size // 8)
-        bandwidth["to_device"] = size / median(lambda: target.set(pinned))
-        bandwidth["to_host"] = size / median(lambda: source.get(out=pinned))
-    return bandwidth
+    if xp is numpy:
+        return bandwidth
+    size = min(size, PINNED_BYTES)
+    source, target = source[: size // 8], target[: size // 8]
+    outgoing, incoming = (
+        numpy.frombuffer(xp.cuda.alloc_pinned_memory(size), numpy.float64, size // 8)
+        for _ in range(2)
+    )
+    there, back = (xp.cuda.Stream(non_blocking=True) for _ in range(2))
+
+    def to_device() -> None:
+        target.set(outgoing, stream=there)
+
+    def to_host() -> None:
+        source.get(stream=back, out=incoming, blocking=False)
+
+    def both_ways() -> None:
+        to_device()
+        to_host()
+
+    return bandwidth | {
+        "to_device": size / median(to_device),
+        "to_host": size / median(to_host),
+        "both_ways": 2 * size / median(both_ways),
+    }
 
 
-def oracle(block: Any) -> Any:
-    """Means and population standard deviations, in extended precision until the last step."""
-    columns = (column.astype(numpy.longdouble) for column in block.T)
-    return numpy.array([(x.mean(), x.std()) for x in columns], dtype=float).T
+class Oracle:
+    """Says how wrong others are, in standard deviations; computes in extended precision."""
 
+    def __init__(self, block: Any) -> None:
+        self._block = block
+        columns = (column.astype(numpy.longdouble) for column in block.T)
+        moments = numpy.array([(x.mean(), x.std()) for x in columns], dtype=float)
+        self._mean, self._std = moments.T
 
-def make_contenders(device: Device, block: Any, bandwidth: dict[str, float]) -> list[Contender]:
-    """Everything that is compared; `block` lies in the host's memory."""
-    mean, std = oracle(block)
-
-    def check_moments(scaler: StandardScaler) -> float:
+    def moments_error(self, scaler: StandardScaler) -> float:
         found = numpy.stack([scaler.mean_, scaler.scale_])
-        return float(numpy.abs((found - [mean, std]) / std).max())
+        return float(numpy.abs((found - [self._mean, self._std]) / self._std).max())
 
-    def check_z(found: Any) -> float:
-        return float(numpy.abs(device.to_host(found) - (block - mean) / std).max())
+    def z_error(self, z: Any, top: int = 0) -> float:
+        """Of the z-scores of the rows from `top` on."""
+        rows = self._block[top : top + len(z)]
+        columns = zip(z.T, rows.T, self._mean, self._std, strict=True)
+        return max(float(numpy.abs(found - (x - m) / s).max()) for found, x, m, s in columns)
 
-    def moments(values: Any, xp: Any) -> StandardScaler:
-        return StandardScaler(values.shape[1], xp).partial_fit(values)
 
-    def naive(x: Any) -> Any:
-        return (x - x.mean(axis=0)) / x.std(axis=0)
+def fitted(values: Any, xp: Any) -> StandardScaler:
+    return StandardScaler(values.shape[1], xp).partial_fit(values)
 
-    def host_to_host() -> Any:
-        return device.to_host(fitted.transform(block))
 
-    resident = device.xp.asarray(block)
-    fitted = moments(resident, device.xp)
-    one_way = block.nbytes / bandwidth["copy"]
-    contenders = [
-        Contender("ours moments", one_way, lambda: moments(resident, device.xp), check_moments),
-        Contender("ours transform", 2 * one_way, lambda: fitted.transform(resident), check_z),
-        Contender("naive z-score", 3 * one_way, lambda: naive(resident), check_z),
-    ]
-    if device.xp is numpy:
-        return contenders
-    cpu = moments(block, numpy)
-    over_the_bus = block.nbytes / bandwidth["to_device"] + block.nbytes / bandwidth["to_host"]
+def naive(x: Any) -> Any:
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[Contender]:
+    """Ours and the naive one, on a block in the device's memory; `copy` is its bandwidth."""
+    xp = device.xp
+    resident = xp.asarray(block)
+    scaler = fitted(resident, xp)
+    read = block.nbytes / copy
+
+    def check(found: Any) -> float:
+        return oracle.z_error(device.to_host(found))
+
+    def both() -> Any:
+        return fitted(resident, xp).transform(resident)
+
+    def narrow() -> Any:
+        return scaler.transform(resident, "float32")
+
     return [
-        *contenders,
-        Contender("ours host to host", over_the_bus, host_to_host, check_z),
-        Contender("ours moments, NumPy", None, lambda: moments(block, numpy), check_moments),
-        Contender("ours transform, NumPy", None, lambda: cpu.transform(block), check_z),
-        Contender("naive z-score, NumPy", None, lambda: naive(block), check_z),
+        Contender("ours moments", read, lambda: fitted(resident, xp), oracle.moments_error),
+        Contender("ours transform", 2 * read, lambda: scaler.transform(resident), check),
+        Contender("ours transform, float32", 1.5 * read, narrow, check),
+        Contender("ours z-score", 3 * read, both, check),
+        Contender("naive z-score", 3 * read, lambda: naive(resident), check),
+    ]
+
+
+def in_torch(
+    device: Device, torch: Any, block: Any, oracle: Oracle, copy: float
+) -> list[Contender]:
+    """The naive one in PyTorch; nothing where torch is None or has no CUDA for a CUDA device."""
+    on_card = device.xp is not numpy
+    if torch is None or (on_card and not torch.cuda.is_available()):
+        return []
+    # Columns stay contiguous: torch sees the transposed block by rows.
+    resident = torch.from_numpy(block.T).to("cuda" if on_card else "cpu").T
+
+    def eager(x: Any) -> Any:
+        return (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
+
+    def check(z: Any) -> float:
+        return oracle.z_error(z.cpu().numpy())
+
+    compiled = torch.compile(eager)
+    floor = 3 * block.nbytes / copy
+    return [
+        Contender("torch z-score", floor, lambda: eager(resident), check),
+        Contender("torch.compile z-score", floor, lambda: compiled(resident), check),
+    ]
+
+
+def over_the_bus(
+    device: Device,
+    block: Any,
+    oracle: Oracle,
+    bandwidth: dict[str, float],
+    workers: ThreadPoolExecutor,
+    times: int,
+) -> list[Contender]:
+    """Ours on batches in the host's memory, by worker threads, over the block `times` times."""
+    xp = device.xp
+    batches = [block[top : top + BATCH_ROWS] for top in range(0, len(block), BATCH_ROWS)]
+    scaler = StandardScaler(block.shape[1], xp).merge(fitted(block, numpy))
+
+    def moments() -> StandardScaler:
+        whole = StandardScaler(block.shape[1], xp)
+        for _ in range(times):
+            for part in workers.map(lambda batch: fitted(batch, xp), batches):
+                whole.merge(part)
+        return whole
+
+    def transform() -> list[Any]:
+        for _ in range(times):
+            scaled = list(workers.map(scaler.transform, batches))
+        return scaled
+
+    def check(scaled: list[Any]) -> float:
+        return max(oracle.z_error(z, index * BATCH_ROWS) for index, z in enumerate(scaled))
+
+    def floor(way: str, moved: int) -> float | None:
+        return times * moved / bandwidth[way] if way in bandwidth else None
+
+    size = f", {times} passes" if times > 1 else ""
+    read, there_and_back = floor("to_device", block.nbytes), floor("both_ways", 2 * block.nbytes)
+    return [
+        Contender(f"ours host moments{size}", read, moments, oracle.moments_error),
+        Contender(f"ours host to host{size}", there_and_back, transform, check),
+    ]
+
+
+def on_numpy(block: Any, oracle: Oracle) -> list[Contender]:
+    """Ours and the naive one on the host, on one core, for comparison; without a floor."""
+    scaler = fitted(block, numpy)
+    moments, z = oracle.moments_error, oracle.z_error
+    return [
+        Contender("ours moments, NumPy", None, lambda: fitted(block, numpy), moments),
+        Contender("ours transform, NumPy", None, lambda: scaler.transform(block), z),
+        Contender("naive z-score, NumPy", None, lambda: naive(block), z),
     ]
 
 
@@ -194,11 +343,11 @@ def summary(contender: Contender, seconds: list[float], error: float) -> dict[st
 def print_table(report: dict[str, Any]) -> None:
     print(f"{report['device']}, {report['rows']:,} x {report['columns']} float64")
     for name, value in report["bandwidth_gb_per_s"].items():
-        print(f"{name:30} {value:9.1f} GB/s")
+        print(f"{name:34} {value:9.1f} GB/s")
     for row in report["results"]:
         share = "" if row["of_floor"] is None else f"{row['of_floor']:7.0%} of the floor"
         spread = f"{row['fastest_s'] * 1e3:.2f}-{row['slowest_s'] * 1e3:.2f}"
-        print(f"{row['name']:30} {row['median_s'] * 1e3:9.2f} ms ({spread}) {share}")
+        print(f"{row['name']:34} {row['median_s'] * 1e3:9.2f} ms ({spread}) {share}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The scaler's arithmetic on a CUDA device: one read for the moments, one read and one write for
 the z-scores.
 
-A run is what one thread block measures: 16,384 values of one column, read once. Each warp takes
-the mean of its first values, up to 256, as its shift, and adds up the deviations from it and
-their squares. A shift that is the mean of k among n values makes the sum of squares at most
-1 + n/k times M2: here 9 times, which is the one digit that cancellation can cost; more, and 4
-digits at most, only where nulls leave fewer values to the shift. Warps and then runs are merged
-as neighbours, by Chan's formula, so that the result depends on the data alone.
+A run is what one thread block measures: 16,384 values of one column, read once. The block takes
+the mean of the first 2,048 as its shift, and adds up the deviations from it and their squares. A
+shift that is the mean of k among n values makes the sum of squares at most 1 + n/k times M2: here
+9 times, which is the one digit that cancellation can cost; more, and 5 digits at most, only where
+nulls leave fewer values to the shift. Then neighbouring runs are merged by Chan's formula, always
+in the same order, so that the result depends on the data alone.
 
 The small cards have one float64 unit for 32 or 64 of float32. So there are three float64
 operations to a value; minimum, maximum, nulls and infinities are found in the integers that the
@@ -36,7 +36,7 @@ SOURCE = (
     f"constexpr int THREADS = {THREADS}, HELD = {HELD}, RUN = {RUN};"
     + r"""
 typedef long long i64;
-constexpr int WARP = 32;
+constexpr int WARP = 32, WARPS = THREADS / WARP;
 constexpr unsigned ALL = 0xffffffffu;
 constexpr i64 LARGEST = 0x7fffffffffffffffLL;
 constexpr i64 INFINITE = 0x7ff0000000000000LL;
@@ -63,21 +63,14 @@ __device__ inline Part merged(const Part& a, const Part& b) {
     return whole;
 }
 
-// Leaves the whole in parts[0], which thread 0 may read. Neighbours merge: the order is the rows'.
-__device__ inline void fold(Part* parts, int size) {
-    for (int step = 1; step < size; step *= 2) {
-        __syncthreads();
-        const int at = 2 * step * threadIdx.x;
-        if (at + step < size) parts[at] = merged(parts[at], parts[at + step]);
-    }
-}
-
 __device__ inline bool is_finite(double x) {
     return (__double_as_longlong(x) & INFINITE) != INFINITE;
 }
 
-// The mean of the warp's finite values, in every lane; false where there is none.
+// The mean of the block's finite values, the same in all its threads; false where there is none.
 __device__ inline bool find_shift(const double* values, double& shift) {
+    __shared__ double sums[WARPS];
+    __shared__ int counts[WARPS];
     double sum = 0.0;
     int count = 0;
     for (int i = 0; i < HELD; ++i) {
@@ -89,20 +82,46 @@ __device__ inline bool find_shift(const double* values, double& shift) {
         sum += __shfl_xor_sync(ALL, sum, apart);
         count += __shfl_xor_sync(ALL, count, apart);
     }
+    sums[threadIdx.x / WARP] = sum;
+    counts[threadIdx.x / WARP] = count;
+    __syncthreads();
+    sum = 0.0;
+    count = 0;
+    for (int warp = 0; warp < WARPS; ++warp) {
+        sum += sums[warp];
+        count += counts[warp];
+    }
+    // Nobody writes the next sums before everybody has read these.
+    __syncthreads();
     if (count) shift = sum / count;
     return count > 0;
+}
+
+// What threads have added up from the same shift.
+struct Sums {
+    double deviations, squares;
+    int count, nulls;
+    i64 low, high;
+};
+
+__device__ inline void add(Sums& sums, const Sums& other) {
+    sums.deviations += other.deviations;
+    sums.squares += other.squares;
+    sums.count += other.count;
+    sums.nulls += other.nulls;
+    sums.low = other.low < sums.low ? other.low : sums.low;
+    sums.high = other.high > sums.high ? other.high : sums.high;
 }
 
 // block: (rows, columns), columns contiguous; one thread block to a run, `runs` to a column.
 extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
     const double* block, i64 rows, i64 runs, Part* parts) {
-    __shared__ Part warps[THREADS / WARP];
+    __shared__ Sums warps[WARPS];
     const double* column = block + blockIdx.x / runs * rows;
     const i64 start = blockIdx.x % runs * RUN;
     const i64 end = start + RUN < rows ? start + RUN : rows;
-    double values[HELD], shift = 0.0, sum = 0.0, squares = 0.0;
-    int count = 0, nulls = 0;
-    i64 low = LARGEST, high = -LARGEST;
+    double values[HELD], shift = 0.0;
+    Sums mine = {0.0, 0.0, 0, 0, LARGEST, -LARGEST};
     bool shifted = false;
     for (i64 top = start; top < end; top += THREADS * HELD) {
 #pragma unroll
@@ -117,36 +136,37 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
             const i64 bits = __double_as_longlong(values[i]), key = ordered(bits);
             const bool finite = is_finite(values[i]);
             const double deviation = (finite ? values[i] : shift) - shift;
-            sum += deviation;
-            squares = fma(deviation, deviation, squares);
-            count += finite;
-            nulls += (bits & LARGEST) > INFINITE;
-            low = finite && key < low ? key : low;
-            high = finite && key > high ? key : high;
+            mine.deviations += deviation;
+            mine.squares = fma(deviation, deviation, mine.squares);
+            mine.count += finite;
+            mine.nulls += (bits & LARGEST) > INFINITE;
+            mine.low = finite && key < mine.low ? key : mine.low;
+            mine.high = finite && key > mine.high ? key : mine.high;
         }
     }
     for (int apart = WARP / 2; apart; apart /= 2) {
-        sum += __shfl_xor_sync(ALL, sum, apart);
-        squares += __shfl_xor_sync(ALL, squares, apart);
-        count += __shfl_xor_sync(ALL, count, apart);
-        nulls += __shfl_xor_sync(ALL, nulls, apart);
-        const i64 lower = __shfl_xor_sync(ALL, low, apart);
-        const i64 higher = __shfl_xor_sync(ALL, high, apart);
-        low = lower < low ? lower : low;
-        high = higher > high ? higher : high;
+        const Sums other = {
+            __shfl_xor_sync(ALL, mine.deviations, apart),
+            __shfl_xor_sync(ALL, mine.squares, apart),
+            __shfl_xor_sync(ALL, mine.count, apart),
+            __shfl_xor_sync(ALL, mine.nulls, apart),
+            __shfl_xor_sync(ALL, mine.low, apart),
+            __shfl_xor_sync(ALL, mine.high, apart)};
+        add(mine, other);
     }
-    if (threadIdx.x % WARP == 0) {
-        Part part = {double(count), double(nulls), 0.0, 0.0, low, high};
-        if (low == high) {
-            part.mean = __longlong_as_double(ordered(low));
-        } else if (count) {
-            part.mean = shift + sum / count;
-            part.m2 = squares - sum * (sum / count);
-        }
-        warps[threadIdx.x / WARP] = part;
+    if (threadIdx.x % WARP == 0) warps[threadIdx.x / WARP] = mine;
+    __syncthreads();
+    if (threadIdx.x) return;
+    for (int warp = 1; warp < WARPS; ++warp) add(mine, warps[warp]);
+    Part part = {double(mine.count), double(mine.nulls), 0.0, 0.0, mine.low, mine.high};
+    if (mine.low == mine.high) {
+        part.mean = __longlong_as_double(ordered(mine.low));
+    } else if (mine.count) {
+        const double rest = mine.deviations / mine.count;
+        part.mean = shift + rest;
+        part.m2 = mine.squares - mine.deviations * rest;
     }
-    fold(warps, THREADS / WARP);
-    if (threadIdx.x == 0) parts[blockIdx.x] = warps[0];
+    parts[blockIdx.x] = part;
 }
 
 // One thread block to a column. statistics: count, nulls, mean, m2, minimum, maximum by columns.
@@ -160,7 +180,11 @@ extern "C" __global__ void merge_runs(
         mine = merged(mine, parts[blockIdx.x * runs + run]);
     }
     stretches[threadIdx.x] = mine;
-    fold(stretches, THREADS);
+    for (int step = 1; step < THREADS; step *= 2) {
+        __syncthreads();
+        const int at = 2 * step * threadIdx.x;
+        if (at + step < THREADS) stretches[at] = merged(stretches[at], stretches[at + step]);
+    }
     if (threadIdx.x == 0) {
         const Part whole = stretches[0];
         double* column = statistics + blockIdx.x;

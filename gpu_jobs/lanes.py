@@ -2,9 +2,12 @@
 
 A lane is a non-blocking stream and a buffer of pinned host memory, which only its thread uses:
 while one worker's chunk is copied in, another's is computed and a third's is copied out, and
-nobody waits for anything but its own stream. A block goes in chunks of 16 MiB. So a worker has at
-most 32 MiB on the device, a chunk and its z-scores, and 0.1 MiB of partial results, however large
-the block and the dataset are.
+nobody waits for anything but its own stream. Z-scores arrive in pinned memory too, which CuPy's
+pool keeps for the next ones when the array is dropped.
+
+A block goes in chunks of 16 MiB. So a worker has at most 32 MiB on the device, a chunk and its
+z-scores, and 48 bytes for each run of its rows (`kernels.RUN`), however large the block and the
+dataset are.
 
 Blocks that lie on the device already are computed there, on the stream that is current.
 """
@@ -28,25 +31,19 @@ class Lane:
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
-        self._pinned = numpy.frombuffer(
-            xp.cuda.alloc_pinned_memory(8 * CHUNK), numpy.float64, CHUNK
-        )
+        self._pinned = _pinned(xp, CHUNK, numpy.float64)
         self.stream = xp.cuda.Stream(non_blocking=True)
 
     def upload(self, chunk: Any) -> Any:
-        """The chunk's values on the device, column after column; the copy may be under way."""
+        """The chunk's values on the device, column after column; the copy may be under way.
+
+        Whoever uploads again has waited for the stream.
+        """
         staged = self._pinned[: chunk.size]
         numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk)
         values = self._xp.empty(chunk.size, dtype=self._xp.float64)
         values.set(staged, stream=self.stream)
         return values
-
-    def download(self, values: Any, chunk: Any) -> None:
-        """Wait for the device's flat `values` and write them into `chunk`, column after column."""
-        staged = self._pinned.view(values.dtype)[: values.size]
-        values.get(stream=self.stream, out=staged)
-        self.stream.synchronize()
-        numpy.copyto(chunk, staged.reshape(chunk.shape, order="F"))
 
 
 def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
@@ -73,14 +70,16 @@ def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
         z = kernels.standardize(xp, values, block.shape, mean, scale, dtype)
         return z.reshape(block.shape, order="F")
     lane = _lane(xp)
-    scaled = numpy.empty(block.shape, dtype, order="F")
+    scaled = _pinned(xp, block.size, dtype)
+    done = 0
     for part in _chunks(*block.shape):
         chunk, columns = block[part], part[1]
         with lane.stream:
             values = lane.upload(chunk)
             z = kernels.standardize(xp, values, chunk.shape, mean[columns], scale[columns], dtype)
-            lane.download(z, scaled[part])
-    return scaled
+            z.get(stream=lane.stream, out=scaled[done : done + chunk.size])
+        done += chunk.size
+    return scaled.reshape(block.shape, order="F")
 
 
 _thread = threading.local()
@@ -93,7 +92,13 @@ def _lane(xp: Any) -> Lane:
     return lane
 
 
+def _pinned(xp: Any, size: int, dtype: Any) -> Any:
+    memory = xp.cuda.alloc_pinned_memory(size * numpy.dtype(dtype).itemsize)
+    return numpy.frombuffer(memory, dtype, size)
+
+
 def _chunks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Whole columns or pieces of one, in the order in which they lie in memory."""
     height = min(rows, CHUNK)
     width = CHUNK // height
     for left in range(0, columns, width):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 
-from gpu_jobs.device import choose_device
+from gpu_jobs.device import choose_device, to_host
 
 
 def test_a_forbidden_gpu_is_not_even_looked_for(monkeypatch):
@@ -49,6 +49,12 @@ def test_a_cuda_installation_that_does_not_work_leaves_the_cpu_and_says_why(
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     device = choose_device(use_gpu=True)
     assert (device.xp, device.name, device.reason) == (numpy, "cpu", reason)
+
+
+def test_what_lies_on_the_host_is_handed_back_as_it_is():
+    array = numpy.arange(3)
+    assert to_host(numpy, array) is array
+    assert to_host(SimpleNamespace(), array) is array
 
 
 @pytest.mark.gpu

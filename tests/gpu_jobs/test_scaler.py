@@ -7,6 +7,9 @@ Needs nothing but numpy, pytest, hypothesis and, for the GPU half, cupy:
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from gpu_jobs.device import choose_device, to_host
 from gpu_jobs.scaler import StandardScaler
+from gpu_jobs.tiles import TILE
 
 DEVICE = choose_device(use_gpu=True)
 on_every_device = pytest.mark.parametrize(
@@ -46,9 +50,60 @@ def correct_digits(found, certified):
     return 17.0 if found == certified else -math.log10(abs(found - certified) / abs(certified))
 
 
-def nist(base):
-    """NIST StRD NumAcc3 (base 1000000) and NumAcc4 (base 10000000): mean base + .2, std .1."""
-    return column(base + 0.2, *([base + 0.1, base + 0.3] * 500))
+def alternating(first, low, high):
+    return column(first, *([low, high] * 500))
+
+
+# NIST StRD, univariate summary statistics: data, certified mean and (sample) standard deviation,
+# and the digits of the latter that the data allow: beyond, the nearest float64 to each value, and
+# not the value, decides. https://www.itl.nist.gov/div898/strd/univ/homepage.html
+STRD = {
+    "NumAcc1": (column(10_000_001, 10_000_003, 10_000_002), 10_000_002, 1.0, 14),
+    "NumAcc2": (alternating(1.2, 1.1, 1.3), 1.2, 0.1, 14),
+    "NumAcc3": (alternating(1_000_000.2, 1_000_000.1, 1_000_000.3), 1_000_000.2, 0.1, 9.4),
+    "NumAcc4": (alternating(10_000_000.2, 10_000_000.1, 10_000_000.3), 10_000_000.2, 0.1, 8.2),
+    # Michelson's speed of light in air, in 1000 km/s: 299 and these thousandths.
+    "Michelso": (
+        column(
+            *(
+                299 + thousandths / 1000
+                for thousandths in [
+                    *[850, 740, 900, 1070, 930, 850, 950, 980, 980, 880],
+                    *[1000, 980, 930, 650, 760, 810, 1000, 1000, 960, 960],
+                    *[960, 940, 960, 940, 880, 800, 850, 880, 900, 840],
+                    *[830, 790, 810, 880, 880, 830, 800, 790, 760, 800],
+                    *[880, 880, 880, 860, 720, 720, 620, 860, 970, 950],
+                    *[880, 910, 850, 870, 840, 840, 850, 840, 840, 840],
+                    *[890, 810, 810, 820, 800, 770, 760, 740, 750, 760],
+                    *[910, 920, 890, 860, 880, 720, 840, 850, 850, 780],
+                    *[890, 840, 780, 810, 760, 810, 790, 810, 820, 850],
+                    *[870, 870, 810, 740, 810, 940, 950, 800, 810, 870],
+                ]
+            )
+        ),
+        299.8524,
+        0.0790105478190518,
+        12,
+    ),
+    # Transmittance of a filter: 2 and these hundred-thousandths.
+    "Mavro": (
+        column(
+            *(
+                2 + hundred_thousandths / 100_000
+                for hundred_thousandths in [
+                    *[180, 170, 180, 190, 180, 170, 150, 140, 150, 150],
+                    *[170, 180, 180, 190, 190, 210, 200, 160, 140, 130],
+                    *[130, 150, 150, 160, 150, 140, 130, 140, 150, 140],
+                    *[150, 160, 150, 160, 190, 200, 200, 210, 220, 230],
+                    *[240, 250, 270, 260, 260, 260, 270, 260, 250, 240],
+                ]
+            )
+        ),
+        2.001856,
+        0.000429123454003053,
+        11.5,
+    ),
+}
 
 
 def blocks_at(values, cuts):
@@ -108,34 +163,136 @@ def test_float32_and_integer_blocks_are_measured_as_float64(xp):
 
 
 @on_every_device
-def test_an_empty_block_changes_nothing(xp):
-    scaler = fitted(xp, column(1.0, 2.0), numpy.empty((0, 1)))
-    assert scaler.n_samples_seen_.tolist() == [2]
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(numpy.array([2**53, 2**53 + 1, 2**53 + 3]), 2**53, id="beyond 2^53"),
+        pytest.param(numpy.array([Decimal("0.1"), Decimal("1e-400")]), 0.0, id="decimals"),
+        pytest.param(numpy.array([0.1, 0.2], dtype=numpy.float16), 0.0999755859375, id="float16"),
+        pytest.param(
+            numpy.array([0.1, 0.2], dtype=numpy.float32), float(numpy.float32(0.1)), id="float32"
+        ),
+        pytest.param(numpy.array([True, False]), 0.0, id="booleans"),
+        pytest.param(numpy.array([5e-324, 1e-323, 1e-310]), 5e-324, id="denormals"),
+    ],
+)
+def test_every_kind_of_number_becomes_the_nearest_float64(xp, values, expected):
+    moments = fitted(xp, values.reshape(-1, 1)).moments_[0]
+    nearest = [float(value) for value in values]
+    assert (moments.minimum, moments.maximum) == (min(nearest), max(nearest))
+    assert moments.minimum == expected
+    exact = sum(map(Fraction, nearest), Fraction(0)) / len(nearest)
+    assert moments.mean == pytest.approx(float(exact), rel=3e-16, abs=5e-324)
 
 
 @on_every_device
-@pytest.mark.parametrize(("base", "digits"), [(1_000_000, 9.4), (10_000_000, 8.2)])
-@settings(max_examples=40, deadline=None)
+def test_denormals_alone_have_their_deviations_for_z_scores(xp):
+    block = column(1e-310, 3e-310, math.nan)
+    scaler = fitted(xp, block)
+    assert scaler.scale_.tolist() == [1.0]
+    z = to_host(xp, scaler.transform(block))[:2, 0]
+    assert z == pytest.approx([-1e-310, 1e-310], rel=1e-10, abs=0)
+
+
+@on_every_device
+def test_z_scores_of_float32_are_those_of_float64_rounded_last(xp):
+    block = numpy.random.default_rng(8).normal(1e6, 1.0, (3_000, 2))
+    block[::5, 0], block[1::5, 1] = math.nan, -math.inf
+    scaler = fitted(xp, block)
+    narrow = to_host(xp, scaler.transform(block, "float32"))
+    assert narrow.dtype == numpy.float32
+    wide = to_host(xp, scaler.transform(block))
+    numpy.testing.assert_array_equal(narrow, wide.astype(numpy.float32))
+
+
+@on_every_device
+@pytest.mark.parametrize("rows", [TILE - 1, TILE, TILE + 1, 3 * TILE + 5])
+def test_blocks_of_many_tiles_with_values_in_some_have_the_moments_of_the_whole(xp, rows):
+    random = numpy.random.default_rng(rows)
+    block = numpy.asfortranarray(random.normal(5.0, 2.0, (rows, 3)))
+    block[: TILE + 7, 0] = math.nan
+    block[random.random(rows) < 0.01, 1] = math.nan
+    block[-1, 1] = math.inf
+    scaler = fitted(xp, block)
+    for index, moments in enumerate(scaler.moments_):
+        values = block[:, index]
+        finite = values[numpy.isfinite(values)].astype(numpy.longdouble)
+        assert scaler.nulls_[index] == numpy.isnan(values).sum()
+        assert scaler.non_finite_[index] == numpy.isinf(values).sum()
+        assert moments.count == len(finite)
+        if len(finite):
+            assert moments.mean == pytest.approx(float(finite.mean()), rel=1e-15)
+            assert moments.std == pytest.approx(float(finite.std()), rel=1e-14)
+            assert (moments.minimum, moments.maximum) == (finite.min(), finite.max())
+
+
+@on_every_device
+def test_a_block_may_lie_row_by_row(xp):
+    block = numpy.random.default_rng(4).normal(size=(500, 3))
+    by_rows, by_columns = fitted(xp, block), fitted(xp, numpy.asfortranarray(block))
+    assert by_rows.moments_ == by_columns.moments_
+    z = to_host(xp, by_rows.transform(block))
+    numpy.testing.assert_array_equal(z, to_host(xp, by_columns.transform(block)))
+    assert z.flags.f_contiguous
+
+
+@on_every_device
+def test_the_block_itself_is_left_as_it_was(xp):
+    block = numpy.asfortranarray([[1.0, math.inf], [2.0, 3.0]])
+    before = block.copy()
+    fitted(xp, block).transform(block)
+    numpy.testing.assert_array_equal(block, before)
+
+
+@on_every_device
+def test_workers_fit_and_transform_at_once_what_one_alone_does(xp):
+    random = numpy.random.default_rng(6)
+    blocks = [numpy.asfortranarray(random.normal(size=(70_000, 3))) for _ in range(8)]
+
+    def fit_and_transform(workers):
+        with ThreadPoolExecutor(workers) as pool:
+            whole = StandardScaler(3, xp)
+            for part in pool.map(lambda block: fitted(xp, block), blocks):
+                whole.merge(part)
+            return whole, list(pool.map(whole.transform, blocks))
+
+    alone, together = fit_and_transform(1), fit_and_transform(8)
+    assert alone[0].moments_ == together[0].moments_
+    for one, other in zip(alone[1], together[1], strict=True):
+        numpy.testing.assert_array_equal(one, other)
+
+
+@on_every_device
+def test_an_empty_block_changes_nothing(xp):
+    scaler = fitted(xp, column(1.0, 2.0), numpy.empty((0, 1)))
+    assert scaler.n_samples_seen_.tolist() == [2]
+    assert scaler.transform(numpy.empty((0, 1))).shape == (0, 1)
+
+
+@on_every_device
+@pytest.mark.parametrize("name", STRD)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_nist_numacc_3_and_4_in_any_chunking_and_any_order_of_merging(xp, base, digits, data):
-    values = nist(base)
+def test_the_sets_of_nist_in_any_chunking_and_any_order_of_merging(xp, name, data):
+    values, mean, std, digits = STRD[name]
     cuts = data.draw(st.lists(st.integers(0, len(values)), max_size=30))
     scalers = [fitted(xp, block) for block in blocks_at(values, cuts)]
     while len(scalers) > 1:
         other = scalers.pop(data.draw(st.integers(0, len(scalers) - 1)))
         scalers[data.draw(st.integers(0, len(scalers) - 1))].merge(other)
     moments = scalers[0].moments_[0]
-    assert moments.count == 1001
-    assert correct_digits(moments.mean, base + 0.2) >= 14
-    assert correct_digits(math.sqrt(moments.m2 / 1000), 0.1) >= digits
+    assert moments.count == len(values)
+    assert correct_digits(moments.mean, mean) >= 14
+    assert correct_digits(math.sqrt(moments.m2 / (moments.count - 1)), std) >= digits
 
 
 @on_every_device
-def test_nist_numacc_4_row_by_row(xp):
-    rows = nist(10_000_000)
-    moments = fitted(xp, *(row.reshape(1, 1) for row in rows)).moments_[0]
-    assert correct_digits(moments.mean, 10_000_000.2) >= 14
-    assert correct_digits(math.sqrt(moments.m2 / 1000), 0.1) >= 8.2
+@pytest.mark.parametrize("name", STRD)
+def test_the_sets_of_nist_row_by_row(xp, name):
+    values, mean, std, digits = STRD[name]
+    moments = fitted(xp, *(row.reshape(1, 1) for row in values)).moments_[0]
+    assert correct_digits(moments.mean, mean) >= 14
+    assert correct_digits(math.sqrt(moments.m2 / (moments.count - 1)), std) >= digits - 1
 
 
 @on_every_device
@@ -212,7 +369,8 @@ def test_z_scores_equal_scikit_learns_on_data_with_nulls(xp):
     block[random.random(block.shape) < 0.05] = math.nan
     theirs = preprocessing.StandardScaler().fit(block)
     ours = fitted(xp, *numpy.array_split(block, 7))
-    assert ours.mean_ == pytest.approx(theirs.mean_, rel=1e-12)
-    assert ours.scale_ == pytest.approx(theirs.scale_, rel=1e-11)
+    spread = theirs.scale_ + numpy.abs(theirs.mean_)
+    assert (numpy.abs(ours.mean_ - theirs.mean_) <= 1e-12 * spread).all()
+    assert ours.scale_ == pytest.approx(theirs.scale_, rel=1e-12)
     z = to_host(xp, ours.transform(block))
-    numpy.testing.assert_allclose(z, theirs.transform(block), rtol=1e-9, atol=1e-9)
+    numpy.testing.assert_allclose(z, theirs.transform(block), rtol=1e-12, atol=1e-12)

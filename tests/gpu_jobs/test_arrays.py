@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import numpy
+import pyarrow
+import pytest
+
+from gpu_jobs.arrays import to_block, to_column
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (pyarrow.array([1.5, None, math.inf]), [1.5, math.nan, math.inf]),
+        (pyarrow.array([1.5, None], pyarrow.float32()), [1.5, math.nan]),
+        (pyarrow.array(numpy.array([0.5, 2.0], numpy.float16)), [0.5, 2.0]),
+        (pyarrow.array([2**53 + 1, None, -7]), [2.0**53, math.nan, -7.0]),
+        (pyarrow.array([2**64 - 1], pyarrow.uint64()), [2.0**64]),
+        (pyarrow.array([Decimal("0.10"), None]), [0.1, math.nan]),
+        (pyarrow.array([True, None, False]), [1.0, math.nan, 0.0]),
+        (pyarrow.array([], pyarrow.int64()), []),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, pyarrow.Array) else "",
+)
+def test_cells_become_the_nearest_float64_and_null_becomes_nan(cells, expected):
+    block = to_block(pyarrow.record_batch([cells], names=["x"]), ["x"])
+    numpy.testing.assert_array_equal(block, numpy.array(expected).reshape(-1, 1))
+
+
+def test_the_chunks_of_a_table_and_slices_of_a_batch_keep_their_places():
+    cells = pyarrow.array([0.0, 1.0, None, 3.0, 4.0])
+    table = pyarrow.table({"y": pyarrow.chunked_array([cells[1:3], cells[3:3], cells[3:]])})
+    numpy.testing.assert_array_equal(to_block(table, ["y"])[:, 0], [1.0, math.nan, 3.0, 4.0])
+    batch = pyarrow.record_batch({"y": cells})[2:4]
+    numpy.testing.assert_array_equal(to_block(batch, ["y"])[:, 0], [math.nan, 3.0])
+
+
+def test_columns_come_in_the_order_that_is_asked_for_and_contiguous():
+    batch = pyarrow.record_batch({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
+    block = to_block(batch, ["c", "a"])
+    assert block.T.tolist() == [[5.0, 6.0], [1.0, 2.0]]
+    assert block.flags.f_contiguous
+
+
+@pytest.mark.parametrize("dtype", [pyarrow.float64(), pyarrow.float32()])
+@pytest.mark.parametrize("rows", [0, 1, 8, 9, 1000])
+def test_a_column_of_numbers_becomes_arrow_with_null_for_nan(dtype, rows):
+    values = numpy.arange(rows, dtype=float)
+    values[::3] = math.nan
+    column = to_column(values, dtype)
+    column.validate(full=True)
+    assert column.type == dtype
+    assert column.null_count == len(values[::3])
+    assert column.to_pylist() == [None if math.isnan(x) else x for x in values]
+
+
+def test_a_column_without_nan_has_no_null():
+    assert to_column(numpy.array([1.0, 2.0]), pyarrow.float64()).null_count == 0
+
+
+def test_a_column_that_does_not_lie_together_is_taken_value_by_value():
+    block = numpy.array([[1.0, 2.0], [3.0, 4.0]])
+    assert to_column(block[:, 1], pyarrow.float64()).to_pylist() == [2.0, 4.0]

@@ -1,0 +1,313 @@
+"""The CUDA kernels, run on the CPU, and their way over the bus to a CuPy that is none.
+
+The kernels' very source is compiled as C++, a thread standing for each thread of a block and a
+barrier for each synchronization; so what is proved is their arithmetic and their order, not their
+speed. `test_scaler.py` runs the same on a real device.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from threading import Barrier, local
+
+import numpy
+import pytest
+
+from gpu_jobs import kernels, lanes
+from gpu_jobs.scaler import StandardScaler
+
+BEFORE = """
+#include <barrier>
+#include <bit>
+#include <cmath>
+#include <thread>
+#include <vector>
+using std::fma;
+struct Index { int x; };
+static thread_local Index threadIdx, blockIdx;
+static long long __double_as_longlong(double x) { return std::bit_cast<long long>(x); }
+static double __longlong_as_double(long long x) { return std::bit_cast<double>(x); }
+static std::barrier<> whole_block(256), warps[] = {
+    std::barrier<>(32), std::barrier<>(32), std::barrier<>(32), std::barrier<>(32),
+    std::barrier<>(32), std::barrier<>(32), std::barrier<>(32), std::barrier<>(32)};
+static void __syncthreads() { whole_block.arrive_and_wait(); }
+template <typename T> static T __shfl_xor_sync(unsigned, T mine, int apart) {
+    static T lanes[256];
+    lanes[threadIdx.x] = mine;
+    warps[threadIdx.x / 32].arrive_and_wait();
+    const T theirs = lanes[threadIdx.x ^ apart];
+    warps[threadIdx.x / 32].arrive_and_wait();
+    return theirs;
+}
+#define __global__
+#define __device__
+#define __shared__ static
+#define __launch_bounds__(...)
+"""
+
+AFTER = """
+template <typename... Arguments>
+static void launch(int blocks, void (*kernel)(Arguments...), Arguments... arguments) {
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < THREADS; ++thread) threads.emplace_back([=] {
+        for (int block = 0; block < blocks; ++block) {
+            threadIdx.x = thread;
+            blockIdx.x = block;
+            kernel(arguments...);
+            __syncthreads();
+        }
+    });
+    for (auto& thread : threads) thread.join();
+}
+extern "C" void launch_measure_runs(int blocks, const double* a, i64 b, i64 c, Part* d) {
+    launch(blocks, measure_runs, a, b, c, d);
+}
+extern "C" void launch_merge_runs(int blocks, const Part* a, i64 b, i64 c, double* d) {
+    launch(blocks, merge_runs, a, b, c, d);
+}
+extern "C" void launch_standardize_float64(
+    int blocks, const double* a, i64 b, i64 c, const double* d, i64 e, double* f) {
+    launch(blocks, standardize_float64, a, b, c, d, e, f);
+}
+extern "C" void launch_standardize_float32(
+    int blocks, const double* a, i64 b, i64 c, const double* d, i64 e, float* f) {
+    launch(blocks, standardize_float32, a, b, c, d, e, f);
+}
+"""
+
+
+class DeviceArray(numpy.ndarray):
+    def set(self, array, stream):
+        self[...] = array
+
+    def get(self, stream, out):
+        out[...] = self
+
+
+class Stream:
+    def __init__(self, non_blocking):
+        assert non_blocking
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+class SimulatedCupy:
+    """As much of cupy as the scaler takes; `library` has the kernels, `threads` to a block."""
+
+    ndarray = DeviceArray
+    float64, uint8 = numpy.float64, numpy.uint8
+
+    def __init__(self, library):
+        self.library = library
+        self.streams = []
+        self.largest = 0
+        self.cuda = self
+
+    def RawModule(self, code, options):  # noqa: N802
+        return self
+
+    def get_function(self, name):
+        def run(grid, block, arguments):
+            assert block == (kernels.THREADS,)
+            taken = [
+                a.ctypes.data_as(ctypes.c_void_p)
+                if isinstance(a, DeviceArray)
+                else ctypes.c_int64(int(a))
+                for a in arguments
+            ]
+            getattr(self.library, f"launch_{name}")(grid[0], *taken)
+
+        return run
+
+    def Stream(self, non_blocking):  # noqa: N802
+        self.streams.append(Stream(non_blocking))
+        return self.streams[-1]
+
+    def alloc_pinned_memory(self, size):
+        return bytearray(size)
+
+    def empty(self, shape, dtype):
+        self.largest = max(self.largest, math.prod(numpy.atleast_1d(shape)))
+        return numpy.full(shape, 77, dtype).view(DeviceArray)
+
+    def asarray(self, array):
+        return numpy.array(array).view(DeviceArray)
+
+    def asfortranarray(self, array, dtype):
+        return numpy.asfortranarray(array, dtype).view(DeviceArray)
+
+    def asnumpy(self, array, order="C"):
+        return numpy.array(array, order=order)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    folder = tmp_path_factory.mktemp("kernels")
+    source = folder / "kernels.cpp"
+    source.write_text(BEFORE + kernels.SOURCE + AFTER)
+    command = [compiler, "-std=c++20", "-O1", "-pthread", "-shared", "-fPIC", "-w"]
+    subprocess.run([*command, source, "-o", folder / "kernels.so"], check=True)
+    return ctypes.CDLL(folder / "kernels.so")
+
+
+@pytest.fixture
+def cupy(library, monkeypatch):
+    monkeypatch.setattr(lanes, "_thread", local())
+    return SimulatedCupy(library)
+
+
+def exact(values):
+    """Mean and M2 of the finite ones, rounded once."""
+    numbers = [Fraction(x) for x in values.tolist() if math.isfinite(x)]
+    mean = sum(numbers, Fraction(0)) / len(numbers)
+    return float(mean), float(sum((x - mean) ** 2 for x in numbers))
+
+
+def random_block(rows, columns=1, seed=5):
+    random = numpy.random.default_rng(seed)
+    return numpy.asfortranarray(random.normal(1e3, 3.0, (rows, columns)))
+
+
+def measured(cupy, block):
+    return StandardScaler(block.shape[1], cupy).partial_fit(block)
+
+
+def test_the_kernels_compile_for_every_card_that_the_toolkit_knows(tmp_path):
+    nvcc = shutil.which("nvcc")
+    if nvcc is None:
+        pytest.skip("no CUDA toolkit")
+    known = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, check=True, text=True)
+    cards = sorted(
+        {"sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"} & set(known.stdout.split())
+    )
+    assert cards
+    (tmp_path / "kernels.cu").write_text(kernels.SOURCE)
+    codes = [f"-gencode=arch={card.replace('sm', 'compute')},code={card}" for card in cards]
+    command = [nvcc, "-fatbin", "-std=c++17", "--Werror=all-warnings", *codes, "kernels.cu"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("rows", [1, 31, kernels.RUN - 1, kernels.RUN, 2 * kernels.RUN + 77])
+def test_the_moments_of_a_column_are_exact_to_the_last_digits(cupy, rows):
+    block = random_block(rows)
+    moments = measured(cupy, block).moments_[0]
+    mean, m2 = exact(block[:, 0])
+    assert moments.count == rows
+    assert moments.mean == pytest.approx(mean, rel=3e-16)
+    assert moments.m2 == pytest.approx(m2, rel=1e-13)
+    assert (moments.minimum, moments.maximum) == (block.min(), block.max())
+
+
+def test_many_columns_with_nulls_infinities_and_nothing_are_told_apart(cupy):
+    block = random_block(3_000, 5)
+    block[::7, 0] = math.nan
+    block[1::9, 0] = math.inf
+    block[2::9, 1] = -math.inf
+    block[:, 2] = math.nan
+    block[:, 3] = -5e-324
+    ours, theirs = measured(cupy, block), StandardScaler(5).partial_fit(block)
+    assert ours.nulls_.tolist() == theirs.nulls_.tolist()
+    assert ours.non_finite_.tolist() == theirs.non_finite_.tolist()
+    assert ours.moments_[2] == theirs.moments_[2]
+    assert ours.moments_[3] == theirs.moments_[3]
+    for index in (0, 1, 4):
+        ours_of, theirs_of = ours.moments_[index], theirs.moments_[index]
+        assert (ours_of.minimum, ours_of.maximum) == (theirs_of.minimum, theirs_of.maximum)
+        assert ours_of.mean == pytest.approx(theirs_of.mean, rel=3e-16)
+        assert ours_of.m2 == pytest.approx(theirs_of.m2, rel=1e-13)
+
+
+def test_a_shift_from_one_outlier_among_nulls_costs_five_digits_at_most(cupy):
+    block = random_block(kernels.RUN)
+    block[: kernels.THREADS * kernels.HELD] = math.nan
+    block[:: kernels.THREADS, 0][:1] = 1e15
+    moments = measured(cupy, block).moments_[0]
+    mean, m2 = exact(block[:, 0])
+    assert moments.mean == pytest.approx(mean, rel=1e-12)
+    assert moments.m2 == pytest.approx(m2, rel=1e-11)
+
+
+def test_values_beyond_any_square_have_no_finite_m2_but_a_constant_has(cupy):
+    block = numpy.tile([[1.5e308, -1.5e308], [1.5e308, 1.5e308]], (600, 1))
+    constant, wide = measured(cupy, block).moments_
+    assert (constant.mean, constant.m2) == (1.5e308, 0.0)
+    assert not math.isfinite(wide.m2)
+
+
+def test_the_device_standardizes_as_numpy_does(cupy):
+    block = random_block(5_000, 3)
+    block[::7, 0], block[1::7, 0], block[2::7, 1] = math.nan, math.inf, -math.inf
+    block[:, 2] = 0.1
+    ours, theirs = measured(cupy, block), StandardScaler(3).partial_fit(block)
+    ours.moments_ = theirs.moments_
+    z = ours.transform(block)
+    assert type(z) is numpy.ndarray
+    numpy.testing.assert_allclose(z, theirs.transform(block), rtol=3e-16, atol=0)
+    assert not z[:, 2].any()
+    narrow = ours.transform(block, numpy.float32)
+    assert narrow.dtype == numpy.float32
+    numpy.testing.assert_array_equal(narrow, z.astype(numpy.float32))
+
+
+def test_what_is_beyond_float32_becomes_nan_on_either_device(cupy):
+    block = numpy.array([[1.0], [3.0]])
+    for scaler in (measured(cupy, block), StandardScaler(1).partial_fit(block)):
+        assert numpy.isnan(scaler.transform(numpy.array([[1e300]]), numpy.float32)).all()
+        assert scaler.transform(numpy.array([[1e300]])).tolist() == [[1e300]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "chunk"), [(700, 2, 1_000), (2_500, 2, 1_000), (400, 3, 1_000), (1, 3, 2)]
+)
+def test_a_block_larger_than_a_lane_goes_in_chunks(cupy, monkeypatch, rows, columns, chunk):
+    monkeypatch.setattr(lanes, "CHUNK", chunk)
+    block = random_block(rows, columns)
+    ours, theirs = measured(cupy, block), StandardScaler(columns).partial_fit(block)
+    assert ours.mean_ == pytest.approx(theirs.mean_, rel=3e-16)
+    assert ours.var_ == pytest.approx(theirs.var_, rel=1e-13)
+    numpy.testing.assert_allclose(
+        ours.transform(block), theirs.transform(block), rtol=1e-12, atol=1e-12
+    )
+    assert cupy.largest <= max(chunk, 2 * kernels.PART_BYTES)
+
+
+def test_blocks_that_lie_on_the_device_stay_there(cupy):
+    block = random_block(500, 2)
+    resident = numpy.ascontiguousarray(block).view(DeviceArray)
+    scaler = measured(cupy, resident)
+    z = scaler.transform(resident)
+    assert type(z) is DeviceArray
+    numpy.testing.assert_allclose(z, measured(cupy, block).transform(block), rtol=1e-15)
+    assert len(cupy.streams) == 1
+
+
+def test_each_worker_has_a_lane_of_its_own_and_keeps_it(cupy, monkeypatch):
+    monkeypatch.setattr(lanes, "CHUNK", 1_000)
+    blocks = [random_block(400, 2, seed) for seed in range(6)]
+    scaler = StandardScaler(2, cupy).partial_fit(blocks[0])
+    assert len(cupy.streams) == 1
+    all_at_once = Barrier(2)
+
+    def work(seed):
+        if seed < 2:
+            all_at_once.wait(timeout=30)
+        return lanes._lane(cupy)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(work, range(6)))
+    assert len({id(lane) for lane in found}) == len({id(lane.stream) for lane in found}) == 2
+    assert len(cupy.streams) == 3
+    assert scaler.transform(blocks[1]).shape == (400, 2)
+    assert len(cupy.streams) == 3
