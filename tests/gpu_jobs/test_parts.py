@@ -91,7 +91,6 @@ def test_encodings_fit_the_values(tmp_path):
             "id": range(20_000),
             "text": [f"text {i % 5}" for i in range(20_000)],
             "nested.x": [{"a": i, "b": [i]} for i in range(20_000)],
-            "half": pyarrow.array(random.normal(size=20_000).astype("float16")),
             "interval": pyarrow.array([None] * 20_000, pyarrow.duration("s")),
         }
     )
