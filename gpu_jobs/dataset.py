@@ -128,6 +128,7 @@ class ParquetDataset:
         self._kept = 0
 
     def first_pass(self) -> Iterator[Any]:
+        self.chunks, self._kept = [], 0
         for row_group in self._reader.row_groups():
             yield from self._keep(row_group)
 

@@ -94,8 +94,9 @@ def test_only_what_does_not_fit_into_memory_counts_as_scratch(dataset):
         assert (some.scratch_bytes > 0) is expected
 
 
-def test_a_first_pass_that_begins_again_forgets_the_one_before(dataset):
-    some = dataset(Format.CSV, 5000)
+@pytest.mark.parametrize("format_", [Format.CSV, Format.PARQUET])
+def test_a_first_pass_that_begins_again_forgets_the_one_before(dataset, format_):
+    some = dataset(format_, 5000)
     next(some.first_pass())
     list(some.first_pass())
     assert sum(chunk.rows for chunk in some.chunks) == ROWS
