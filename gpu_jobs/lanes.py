@@ -40,7 +40,7 @@ class Lane:
         Whoever uploads again has waited for the stream.
         """
         staged = self._pinned[: chunk.size]
-        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk)
+        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk, casting="unsafe")
         values = self._xp.empty(chunk.size, dtype=self._xp.float64)
         values.set(staged, stream=self.stream)
         return values
