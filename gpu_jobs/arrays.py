@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 import pyarrow
 import pyarrow.compute
+from pyarrow import types
 
 
 def to_block(rows: Any, columns: Sequence[str]) -> Any:
@@ -20,11 +21,8 @@ def to_block(rows: Any, columns: Sequence[str]) -> Any:
     for index, name in enumerate(columns):
         top = 0
         for cells in _pieces(rows.column(name)):
-            numbers = cells.cast(pyarrow.float64(), safe=False)
-            if numbers.null_count:
-                numbers = pyarrow.compute.fill_null(numbers, numpy.nan)
-            block[top : top + len(numbers), index] = numbers.to_numpy()
-            top += len(numbers)
+            block[top : top + len(cells), index] = _numbers(cells)
+            top += len(cells)
     return block
 
 
@@ -39,6 +37,15 @@ def to_column(values: Any, dtype: Any) -> Any:
     valid = numpy.packbits(~null, bitorder="little")
     buffers = [pyarrow.py_buffer(valid), pyarrow.py_buffer(numbers)]
     return pyarrow.Array.from_buffers(dtype, len(numbers), buffers, numpy.count_nonzero(null))
+
+
+def _numbers(cells: Any) -> Any:
+    kind = cells.type
+    if not cells.null_count and (types.is_integer(kind) or types.is_floating(kind)):
+        # The cells' own memory: whoever copies it into the block makes it float64 on the way.
+        return cells.to_numpy()
+    numbers = cells.cast(pyarrow.float64(), safe=False)
+    return pyarrow.compute.fill_null(numbers, numpy.nan).to_numpy()
 
 
 def _pieces(column: Any) -> Any:

@@ -8,10 +8,10 @@ shift that is the mean of k among n values makes the sum of squares at most 1 + 
 nulls leave fewer values to the shift. Then neighbouring runs are merged by Chan's formula, always
 in the same order, so that the result depends on the data alone.
 
-The small cards have one float64 unit for 32 or 64 of float32. So there are three float64
-operations to a value; minimum, maximum, nulls and infinities are found in the integers that the
-values' bits are; and a z-score is a multiplication by the reciprocal of the scale, and one step
-that corrects the product to the quotient.
+The small cards have one float64 unit for 32 or 64 of float32. So a value costs three float64
+operations to measure and four to standardize: minimum, maximum, nulls and infinities are found in
+the integers that the values' bits are, and a z-score is a multiplication by the reciprocal of the
+scale, and one step that corrects the product to the quotient.
 
 Sources: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
 Computing Sample Variances", 1979, and "Algorithms for Computing the Sample Variance: Analysis and

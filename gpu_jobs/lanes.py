@@ -5,9 +5,9 @@ while one worker's chunk is copied in, another's is computed and a third's is co
 nobody waits for anything but its own stream. Z-scores arrive in pinned memory too, which CuPy's
 pool keeps for the next ones when the array is dropped.
 
-A block goes in chunks of 16 MiB. So a worker has at most 32 MiB on the device, a chunk and its
-z-scores, and 48 bytes for each run of its rows (`kernels.RUN`), however large the block and the
-dataset are.
+A block goes in chunks of 16 MiB. So a worker has at most 48 MiB on the device, a chunk, its
+z-scores and what is left of the chunk before, and 48 bytes for each run of a column
+(`kernels.RUN`), however large the block and the dataset are.
 
 Blocks that lie on the device already are computed there, on the stream that is current.
 """
@@ -40,7 +40,7 @@ class Lane:
         Whoever uploads again has waited for the stream.
         """
         staged = self._pinned[: chunk.size]
-        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk)
+        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk, casting="unsafe")
         values = self._xp.empty(chunk.size, dtype=self._xp.float64)
         values.set(staged, stream=self.stream)
         return values

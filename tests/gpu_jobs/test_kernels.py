@@ -239,6 +239,31 @@ def test_a_shift_from_one_outlier_among_nulls_costs_five_digits_at_most(cupy):
     assert moments.m2 == pytest.approx(m2, rel=1e-11)
 
 
+def test_numbers_on_both_sides_of_zero_are_put_in_order(cupy):
+    block = numpy.array([[-2.0, -5.0], [3.0, -1e-320], [-7.5, -0.5]])
+    moments = measured(cupy, block).moments_
+    assert [(m.minimum, m.maximum) for m in moments] == [(-7.5, 3.0), (-5.0, -1e-320)]
+
+
+def test_nist_numacc_4_in_one_piece_and_in_many(cupy):
+    values = numpy.array([10_000_000.2, *([10_000_000.1, 10_000_000.3] * 500)]).reshape(-1, 1)
+    in_many = StandardScaler(1, cupy)
+    for top in range(0, len(values), 91):
+        in_many.merge(measured(cupy, values[top : top + 91]))
+    for scaler in (measured(cupy, values), in_many):
+        moments = scaler.moments_[0]
+        assert moments.mean == pytest.approx(10_000_000.2, rel=1e-14)
+        assert math.sqrt(moments.m2 / 1000) == pytest.approx(0.1, rel=10**-8.2)
+
+
+@pytest.mark.parametrize("dtype", [object, bool, numpy.int64, numpy.float16])
+def test_a_block_of_any_numbers_is_copied_as_float64(cupy, dtype):
+    block = numpy.array([[0], [1], [1]], dtype=dtype)
+    scaler = measured(cupy, block)
+    assert scaler.moments_[0].mean == pytest.approx(2 / 3, rel=1e-15)
+    assert scaler.transform(block).dtype == numpy.float64
+
+
 def test_values_beyond_any_square_have_no_finite_m2_but_a_constant_has(cupy):
     block = numpy.tile([[1.5e308, -1.5e308], [1.5e308, 1.5e308]], (600, 1))
     constant, wide = measured(cupy, block).moments_

@@ -227,6 +227,14 @@ def test_blocks_of_many_tiles_with_values_in_some_have_the_moments_of_the_whole(
 
 
 @on_every_device
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mean_of_a_tile_is_correct_to_the_last_bit(xp, seed):
+    values = numpy.random.default_rng(seed).normal(1e6, 1.0, (TILE // 4, 1))
+    exact = math.fsum(values[:, 0]) / len(values)
+    assert fitted(xp, values).moments_[0].mean == exact
+
+
+@on_every_device
 def test_a_block_may_lie_row_by_row(xp):
     block = numpy.random.default_rng(4).normal(size=(500, 3))
     by_rows, by_columns = fitted(xp, block), fitted(xp, numpy.asfortranarray(block))
