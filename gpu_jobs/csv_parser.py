@@ -60,7 +60,7 @@ class CsvParser:
         """Whether the header has been met, so that texts begin with a row."""
         return self._header is not None
 
-    def parse(self, text: bytes) -> Parsed:
+    def parse(self, text: memoryview) -> Parsed:
         """All rows of `text`. Raises RejectedError when the header has other columns."""
         parsed = Parsed()
         try:

@@ -16,7 +16,7 @@ PIECE_BYTES = 1 << 20
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
 
-def pieces(text: TextStream, delimiter: str) -> Iterator[bytes]:
+def pieces(text: TextStream, delimiter: str) -> Iterator[memoryview]:
     """The text in pieces of whole records, about PIECE_BYTES each, while their ends are known.
 
     What is left of `text` then is nothing, or begins with the first record whose end is not: its
@@ -28,7 +28,7 @@ def pieces(text: TextStream, delimiter: str) -> Iterator[bytes]:
         end = records_end(waiting, delimiter)
         if not end:
             break
-        yield waiting[:end]
+        yield memoryview(waiting)[:end]
         waiting = waiting[end:]
     text.unread(waiting)
 
