@@ -20,7 +20,8 @@ def pieces(text: TextStream, delimiter: str) -> Iterator[memoryview]:
     """The text in pieces of whole records, about PIECE_BYTES each, while their ends are known.
 
     What is left of `text` then is nothing, or begins with the first record whose end is not: its
-    quotation marks are irregular or never closed, or it is longer than a piece, or no line feed ends it.
+    quotation marks are irregular or never closed, it is longer than a piece, or no line feed ends
+    it.
     """
     waiting = b""
     while chunk := text.read(PIECE_BYTES):
