@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
+import time
 from pathlib import Path
 
 from benchmarks.normalize.cases import lineitem, synthetic
@@ -21,6 +23,7 @@ from benchmarks.normalize.report import Report, write
 
 
 def main() -> None:
+    started = time.monotonic()
     arguments = parse_arguments()
     limits = Limits(round(arguments.memory_gb * 1e9), arguments.seconds)
     contenders = [c for c in CONTENDERS if c.name in arguments.engines]
@@ -29,10 +32,10 @@ def main() -> None:
         cases += lineitem(arguments.data, scale, arguments.lineitem_csv)
     barred = {c.name: c.missing for c in contenders if c.missing}
     entries: list[Entry] = []
-    for case in cases:
-        done = race(
-            case, contenders, barred, arguments.repetitions, arguments.data / "work", limits
-        )
+    work = arguments.data / "work"
+    for number, case in enumerate(cases, 1):
+        deadline = started + arguments.within * number / len(cases)
+        done = race(case, contenders, barred, arguments.repetitions, work, limits, deadline)
         entries += done
         for entry in done:
             if entry.error:
@@ -80,6 +83,13 @@ def parse_arguments() -> argparse.Namespace:
         help="lineitem from CSV too: 0.8 GB for each unit of the scale factor",
     )
     add("--repetitions", type=_count, default=5, metavar="N", help="default: %(default)s")
+    add(
+        "--within",
+        type=_amount,
+        default=math.inf,
+        metavar="S",
+        help="repeat less often if need be, but once, to end in this time; default: no limit",
+    )
     add(
         "--engines",
         nargs="+",

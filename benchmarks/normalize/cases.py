@@ -34,7 +34,7 @@ def synthetic(folder: Path, rows: int) -> list[Case]:
     """Eight columns of random numbers, as CSV and as Parquet."""
     parquet = folder / f"synthetic-{rows}.parquet"
     csv = parquet.with_suffix(".csv")
-    made = Truth.path(parquet).exists()
+    made = Truth.path(parquet).exists() and csv.exists()
     _reserve(folder, rows * (SYNTHETIC_ROW_RUN + (0 if made else SYNTHETIC_ROW)))
     if not made:
         print(f"making {rows:,} rows in {folder}", flush=True)

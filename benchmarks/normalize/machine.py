@@ -11,15 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = (
-    "numpy",
-    "pyarrow",
-    "pandas",
-    "scikit-learn",
-    "polars",
-    "duckdb",
-    "tpchgen-cli",
-)
+PACKAGES = ("numpy", "pyarrow", "pandas", "scikit-learn", "polars", "duckdb", "tpchgen-cli")
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def describe() -> Machine:
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)),
         memory_gb=round(memory_bytes() / 1e9, 1),
-        os=f"{platform.system()} {platform.release()}",
+        os=f"{platform.system()} {platform.release().partition('-')[0]}",
         python=platform.python_version(),
         versions={name: v for name in PACKAGES if (v := _version(name))},
         date=datetime.now(UTC).isoformat(timespec="seconds"),

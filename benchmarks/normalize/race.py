@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,16 +36,24 @@ def race(
     repetitions: int,
     work: Path,
     limits: Limits,
+    deadline: float = math.inf,
 ) -> list[Entry]:
     """Run each contender once untimed, which warms the page cache and is checked, then in turn.
 
     `barred` says of contenders, by name, why they do not take part; who fails is not run again.
+    Once there is one timed round, none is begun that would end after `deadline`, a time of
+    time.monotonic(), if it took as long as the one before.
+
     A run has the folder `work` to itself, which is deleted after it. A wrong result ends the
     benchmark, naming the contender (SystemExit).
     """
     errors = dict(barred)
     usages: dict[str, list[Usage]] = {contender.name: [] for contender in contenders}
+    round_s = 0.0
     for repetition in range(repetitions + 1):
+        started = time.monotonic()
+        if repetition > 1 and started + round_s > deadline:
+            break
         for contender in contenders:
             if contender.name in errors:
                 continue
@@ -58,6 +68,7 @@ def race(
                 usages[contender.name].append(usage)
             said = "right, untimed" if repetition == 0 else _words(usage)
             print(f"{label}: {said}", flush=True)
+        round_s = time.monotonic() - started
     return [Entry(c, case, tuple(usages[c.name]), errors.get(c.name)) for c in contenders]
 
 

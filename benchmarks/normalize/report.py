@@ -44,7 +44,7 @@ class Result:
             source=entry.case.source,
             rows=entry.case.truth.rows,
             columns=len(entry.case.truth.columns),
-            **{name: statistics.median(all_) if all_ else None for name, all_ in figures.items()},
+            **{name: _median(all_) for name, all_ in figures.items()},
             repetitions=len(usages),
             spread={name: (min(all_), max(all_)) for name, all_ in figures.items() if all_},
             error=entry.error,
@@ -119,6 +119,10 @@ def write(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "normalize.json").write_text(report.to_json(), encoding="utf-8")
     (folder / "normalize.md").write_text(report.to_markdown(), encoding="utf-8")
+
+
+def _median(figures: Sequence[float]) -> float | None:
+    return round(statistics.median(figures), 3) if figures else None
 
 
 def _ratios(results: Sequence[Result]) -> dict[str, float]:

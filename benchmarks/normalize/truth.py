@@ -26,7 +26,8 @@ class Truth:
     @classmethod
     def load(cls, parquet: Path) -> Truth:
         found = json.loads(cls.path(parquet).read_text(encoding="utf-8"))
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in found.items()})
+        lists = (tuple(found[name]) for name in ("columns", "mean", "std"))
+        return cls(found["rows"], *lists)
 
     def save(self, parquet: Path) -> None:
         self.path(parquet).write_text(json.dumps(asdict(self)), encoding="utf-8")
