@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from benchmarks.normalize.report import Report, write
 
 def main() -> None:
     started = time.monotonic()
+    # As an exception, so that the run that is measured ends too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     arguments = parse_arguments()
     limits = Limits(round(arguments.memory_gb * 1e9), arguments.seconds)
     contenders = [c for c in CONTENDERS if c.name in arguments.engines]

@@ -16,7 +16,7 @@ LINEITEM_COLUMNS = ("l_quantity", "l_extendedprice", "l_discount", "l_tax")
 
 # In bytes: the files; what a run lays down beside them, which is a copy, scratch and the output.
 SYNTHETIC_ROW, SYNTHETIC_ROW_RUN = 150, 200
-LINEITEM_SCALE, LINEITEM_SCALE_RUN = 220_000_000, 700_000_000
+LINEITEM_SCALE, LINEITEM_SCALE_RUN = 250_000_000, 700_000_000
 LINEITEM_SCALE_CSV, LINEITEM_SCALE_CSV_RUN = 780_000_000, 1_500_000_000
 
 

@@ -2,10 +2,24 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
+import subprocess
 import sys
+
+import psutil
+import pytest
 
 from benchmarks.normalize import __main__ as benchmark
 from benchmarks.normalize.contenders import CONTENDERS, INSTALL, Contender
+from benchmarks.normalize.race import ROOT
+
+
+@pytest.fixture(autouse=True)
+def sigterm():
+    """The benchmark takes the signal for its process, which here is that of the tests."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_the_benchmark_measures_checks_and_reports_on_any_machine(tmp_path, monkeypatch, capsys):
@@ -47,3 +61,18 @@ def test_the_benchmark_measures_checks_and_reports_on_any_machine(tmp_path, monk
         assert (output / "normalize.png").read_bytes().startswith(b"\x89PNG")
     else:
         assert f"no chart: matplotlib not installed: {INSTALL}" in said
+
+
+def test_ending_the_benchmark_ends_the_run_that_it_measures(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.normalize", "--engines", "pyarrow"]
+    options = ["--rows", "2000", "--lineitem", "--repetitions", "1000", "--data", str(tmp_path)]
+    benchmark = subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with benchmark:
+        for line in benchmark.stdout:
+            if "csv, 1/1000" in line:
+                break
+        benchmark.terminate()
+    assert benchmark.returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / "work").exists()
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if str(tmp_path) in " ".join(command)]
