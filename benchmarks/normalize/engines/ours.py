@@ -8,37 +8,31 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pyarrow.csv
 import pyarrow.parquet
 
 from contracts.manifest import Column, Format, Manifest, SourceObject
-from gpu_jobs.dataset import open_dataset
+from gpu_jobs.dataset import dataset_of
 from gpu_jobs.device import choose_device
 from gpu_jobs.engine import measure, standardize
-from gpu_jobs.parts import PartWriter
 from gpu_jobs.quarantine import Quarantine
-
-
-class LocalFiles:
-    """A stand-in for the S3 client: local files, whose paths are the keys."""
-
-    def get_object(self, **request: str) -> dict[str, Any]:
-        path = Path(request["Key"])
-        return {"Body": path.open("rb"), "ContentLength": path.stat().st_size}
 
 
 def normalize(source: Path, columns: list[str], output: Path) -> None:
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         folder = Path(scratch)
-        quarantine = Quarantine(folder / "quarantine.jsonl")
-        dataset = open_dataset(_manifest(source, columns), LocalFiles(), folder, quarantine)
-        measured = measure(dataset, choose_device(use_gpu=False), None)
-        # Publishing is an upload in the job, and here a second name for the same file.
-        writer = PartWriter(folder, lambda path, rows: (output / path.name).hardlink_to(path))
-        standardize(dataset, measured, choose_device(use_gpu=False), "float64", writer.write)
-        writer.close()
+        dataset = dataset_of(
+            _manifest(source, columns),
+            lambda object_: Path(object_.key).open("rb", buffering=0),
+            folder,
+            Quarantine(folder / "quarantine.jsonl"),
+        )
+        device = choose_device(use_gpu=False)
+        measured = measure(dataset, device, None)
+        for part in standardize(dataset, measured, device, "float64", folder):
+            # What the job does with a part is to upload it.
+            part.path.rename(output / part.path.name)
 
 
 def _manifest(source: Path, columns: list[str]) -> Manifest:
