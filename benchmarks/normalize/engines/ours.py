@@ -6,6 +6,7 @@ job, is made here and within the time that is measured.
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def normalize(source: Path, columns: list[str], output: Path) -> None:
         folder = Path(scratch)
         dataset = dataset_of(
             _manifest(source, columns),
-            lambda object_: Path(object_.key).open("rb", buffering=0),
+            lambda file: io.FileIO(file.key),
             folder,
             Quarantine(folder / "quarantine.jsonl"),
         )
