@@ -49,12 +49,15 @@ def run(
     calls this must be smaller than what is measured.
     """
     with tempfile.TemporaryFile() as said:
+        # Being ended must not come between the start of the process and what looks after it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         started = time.monotonic()
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True
         )
         excess = "interrupted"
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             excess = _watch(process.pid, started, limits)
         finally:
             if excess:
