@@ -64,7 +64,8 @@ class TextStream(io.RawIOBase):
             pieces.append(piece)
         pieces.append(self._ending[:wanted])
         self._ending = self._ending[wanted:]
-        return b"".join(pieces)
+        # Of a single one joining makes no copy.
+        return b"".join([piece for piece in pieces if piece])
 
     def readinto(self, buffer: Any) -> int:
         chunk = self.read(len(buffer))
