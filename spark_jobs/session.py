@@ -27,6 +27,10 @@ SETTINGS = {
 """What the pipelines mean and need. Where Spark runs, and how big, is the platform's to set."""
 
 
+TASKS_PER_CORE = 3
+"""A core that is done early takes over from one that is late."""
+
+
 def open_session(name: str) -> SparkSession:
     """A session that has answered its first job, so all of its executors are there."""
     builder = SparkSession.builder.appName(name)
@@ -37,6 +41,7 @@ def open_session(name: str) -> SparkSession:
     session.range(1).count()
     partitions = session.sparkContext.defaultParallelism
     session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    session.conf.set("spark.sql.files.minPartitionNum", str(TASKS_PER_CORE * partitions))
     return session
 
 
