@@ -26,7 +26,7 @@ unexport CDK_APP CDK_OUTPUT $(filter AWS_%,$(.VARIABLES))
 
 .PHONY: help
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ready ## Start the local cloud and carry 336,776 real flights through it
@@ -51,6 +51,9 @@ check: .venv/.development ## Check format, style, types and the direction of imp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: compare-tools
+compare-tools: ready .venv/.bench ## What `bigdata compare` adds: Polars, matplotlib
 
 .PHONY: synth
 synth: tools ## Build what AWS will run and synthesize the stacks to cdk.out
