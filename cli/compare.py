@@ -41,7 +41,7 @@ MEMORY_BYTES_OF_SPARK = 3_000_000_000
 Document = dict[str, Any]
 
 
-class Sizes(click.ParamType):
+class Sizes(click.ParamType[tuple[int, ...]]):
     """Numbers of rows, separated by commas."""
 
     name = "rows,rows,…"
