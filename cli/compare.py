@@ -75,7 +75,9 @@ class Sizes(click.ParamType[tuple[int, ...]]):
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the data.")
 @click.option(
-    "--baseline", is_flag=True, help="Up to a million rows, also an RDD of rows as Python objects."
+    "--baseline",
+    is_flag=True,
+    help="Up to five million rows, also an RDD of rows as Python objects.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings and nothing else.")
 def compare(sizes: tuple[int, ...], output: Path, seed: int, baseline: bool, as_json: bool) -> None:

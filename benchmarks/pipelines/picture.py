@@ -40,6 +40,8 @@ def draw(findings: Findings, path: Path) -> None:
             speedups.errorbar(size.rows, size.speedup, bars, fmt="ko", capsize=4)
     speedups.axhline(1, color="grey", linewidth=1)
     speedups.set(xscale="log", yscale="log", xlabel="rows", ylabel="RDD time / DataFrame time")
+    for formatted in (speedups.yaxis.set_major_formatter, speedups.yaxis.set_minor_formatter):
+        formatted("{x:g}")
     speedups.set_title("above 1: DataFrame is faster (95 % interval)")
     speedups.grid(which="both", alpha=0.3)
     figure.savefig(path, dpi=120)
