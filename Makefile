@@ -26,7 +26,7 @@ unexport CDK_APP CDK_OUTPUT $(filter AWS_%,$(.VARIABLES))
 
 .PHONY: help
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ready ## Start the local cloud and carry 336,776 real flights through it
@@ -60,6 +60,9 @@ bench: .venv/.bench ## Race the normalization against pandas, Polars, DuckDB and
 bench-quick: .venv/.bench ## The same with 1 million rows, within a minute
 	@$(BIN)/python -m benchmarks.normalize --rows 1000000 --lineitem --within 50 \
 		--output build/bench/quick
+
+.PHONY: compare-tools
+compare-tools: ready .venv/.bench ## What `bigdata compare` adds: Polars, matplotlib
 
 .PHONY: synth
 synth: tools ## Build what AWS will run and synthesize the stacks to cdk.out

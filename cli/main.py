@@ -8,6 +8,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cli.cloud import down, env, up
+from cli.compare import compare
 from cli.demo import demo
 from cli.errors import CliError
 from cli.jobs import jobs, status
@@ -56,5 +57,5 @@ def main() -> None:
     """An event-driven big-data pipeline: upload a dataset, read one report."""
 
 
-for command in (up, down, env, submit, status, jobs, results, logs, demo):
+for command in (up, down, env, submit, status, jobs, results, logs, demo, compare):
     main.add_command(command)

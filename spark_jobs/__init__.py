@@ -11,4 +11,6 @@ the marker below the spec's output.
     correlation       the matrix of correlations from its pairs
     group_moments     statistics of groups × columns, mergeable   ┐ the RDD pipeline's
     pair_moments      moments of pairs of columns, mergeable      ┘ partial results
+    one_pass          many rows of few columns in one aggregation ┐ the DataFrame pipeline's
+    long_form         any columns, a row for each value or pair   ┘ two ways
 """

@@ -49,49 +49,33 @@ class GroupMoments:
     outliers: Array
 
     @classmethod
-    def of_rows(cls, group: Any, columns: Sequence[Any]) -> GroupMoments:
-        """Of Arrow columns of float64 without NaN, grouped by the Arrow column `group`.
+    def of_rows(cls, group: Any, columns: Sequence[Array]) -> GroupMoments:
+        """Of columns of float64, NaN for null, grouped by the Arrow column `group`.
 
         Raises GroupingError.
         """
-        names = [f"c{i}" for i in range(len(columns))]
-        far_out = [
-            pyarrow.compute.greater(pyarrow.compute.abs(column), OUTLIER_Z) for column in columns
-        ]
-        table = pyarrow.table(
-            [keys_of(group), *columns, *far_out],
-            names=["group", *names, *(f"{name}_far_out" for name in names)],
+        keys = pyarrow.compute.dictionary_encode(keys_of(group), null_encoding="encode")
+        if isinstance(keys, pyarrow.ChunkedArray):
+            keys = keys.combine_chunks()
+        groups = len(keys.dictionary)
+        check_number(groups)
+        # Of two bytes or less NumPy sorts by radix.
+        codes = keys.indices.to_numpy().astype(numpy.min_scalar_type(groups))
+        rows = numpy.bincount(codes, minlength=groups)
+        order = numpy.argsort(codes, kind="stable")
+        statistics = [_statistics(values[order], rows) for values in columns]
+        count, mean, m2, minimum, maximum, outliers = (
+            numpy.stack(of_columns, axis=1) for of_columns in zip(*statistics, strict=True)
         )
-        of_each = ("count", "mean", "variance", "min", "max")
-        found = table.group_by("group", use_threads=False).aggregate(
-            [
-                ([], "count_all"),
-                *((name, statistic) for name in names for statistic in of_each),
-                *((f"{name}_far_out", "sum") for name in names),
-            ]
-        )
-
-        check_number(len(found))
-
-        def array(statistic: str, of_none: float) -> Array:
-            of_columns = [
-                found[f"{name}_{statistic}"].fill_null(of_none).to_numpy() for name in names
-            ]
-            return numpy.stack(of_columns, axis=1)
-
-        count = array("count", 0)
-        minimum, maximum = array("min", numpy.inf), array("max", -numpy.inf)
-        constant = minimum == maximum
         return cls(
-            texts=tuple(key_text(key, group.type) for key in found["group"].to_pylist()),
-            rows=found["count_all"].to_numpy(),
+            texts=tuple(key_text(key, group.type) for key in keys.dictionary.to_pylist()),
+            rows=rows,
             count=count,
-            # The mean of equal values may be off by a rounding, and then they would deviate.
-            mean=numpy.where(constant, minimum, array("mean", 0.0)),
-            m2=numpy.where(constant, 0.0, array("variance", 0.0) * count),
+            mean=mean,
+            m2=m2,
             minimum=minimum,
             maximum=maximum,
-            outliers=array("far_out_sum", 0).astype(numpy.int64),
+            outliers=outliers,
         )
 
     def merge(self, other: GroupMoments) -> GroupMoments:
@@ -161,3 +145,25 @@ class GroupMoments:
             maximum=float(self.maximum[place]),
             outliers=int(self.outliers[place]),
         )
+
+
+def _statistics(values: Array, rows: Array) -> tuple[Array, ...]:
+    """Count, mean, m2, minimum, maximum and outliers of a column's groups.
+
+    The groups' values lie one group after the other, so many as `rows` says, at least one each.
+    """
+    starts = numpy.cumsum(rows) - rows
+
+    def total(of_rows: Array, dtype: Any = None) -> Array:
+        return numpy.add.reduceat(of_rows, starts, dtype=dtype)
+
+    absent = numpy.isnan(values)
+    lowest = numpy.minimum.reduceat(numpy.where(absent, numpy.inf, values), starts)
+    highest = numpy.maximum.reduceat(numpy.where(absent, -numpy.inf, values), starts)
+    outliers = total(numpy.abs(values) > OUTLIER_Z, numpy.int64)
+    count = rows - total(absent, numpy.int64)
+    means = total(numpy.where(absent, 0.0, values)) / numpy.maximum(count, 1)
+    # The mean of equal values may be off by a rounding, and then they would deviate.
+    means = numpy.where(lowest == highest, lowest, means)
+    deviations = numpy.where(absent, 0.0, values - numpy.repeat(means, rows))
+    return count, means, total(deviations * deviations), lowest, highest, outliers

@@ -1,8 +1,9 @@
 """Moments of pairs of columns over the rows that have both; those of all rows by merging.
 
-They come from four matrix products of the columns, centred and with 0 for null. Where few rows
-have both columns, those may lie far from the column's mean and close together; then the products
-cancel, and the pair is computed again from its own rows.
+Of the rows that have all columns they come from one matrix product of the centred columns, of the
+others from four, with 0 for null. Where few rows have both columns, those may lie far from the
+column's mean and close together; then the products cancel, and the pair is computed again from its
+own rows.
 """
 
 from __future__ import annotations
@@ -38,7 +39,33 @@ class PairMoments:
     @classmethod
     def of_values(cls, values: Array) -> PairMoments:
         """Of float64 `values` of shape (columns, rows), C-contiguous, NaN for null."""
-        present = ~numpy.isnan(values)
+        absent = numpy.isnan(values)
+        complete = ~absent.any(axis=0)
+        if not complete.any():
+            return cls._of_incomplete_rows(values, ~absent)
+        if complete.all():
+            return cls._of_complete_rows(values)
+        some, others = numpy.flatnonzero(complete), numpy.flatnonzero(~complete)
+        return cls._of_complete_rows(values.take(some, axis=1)).merge(
+            cls._of_incomplete_rows(values.take(others, axis=1), ~absent.take(others, axis=1))
+        )
+
+    @classmethod
+    def _of_complete_rows(cls, values: Array) -> PairMoments:
+        columns, rows = values.shape
+        mean = numpy.array([_mean(column) for column in values])
+        centred = values - mean[:, None]
+        product = centred @ centred.T
+        of_i = numpy.ones((columns, columns))
+        return cls(
+            count=rows * of_i,
+            mean=mean[:, None] * of_i,
+            m2=product.diagonal()[:, None] * of_i,
+            product=product,
+        )
+
+    @classmethod
+    def _of_incomplete_rows(cls, values: Array, present: Array) -> PairMoments:
         weights = present.astype(numpy.float64)
         centre = _centres(values, weights)
         centred = numpy.where(present, values - centre[:, None], 0.0)

@@ -26,12 +26,10 @@ from spark_jobs.groups import in_order
 from spark_jobs.job import Pipeline, main
 from spark_jobs.pair_moments import PairMoments
 from spark_jobs.parquet_parts import open_part
+from spark_jobs.session import TASKS_PER_CORE
 
 RowGroup = tuple[str, int]
 """A part's URI and the index of a row group in it."""
-
-TASKS_PER_CORE = 3
-"""A core that is done early takes over from one that is late."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,11 @@ def _tables(row_groups: Iterable[RowGroup], names: list[str]) -> Iterator[Any]:
 
 
 def _partial(table: Any, columns: tuple[str, ...], group_by: str | None) -> Partial:
-    values = [table[name].cast(pyarrow.float64()) for name in columns]
+    values = [table[name].cast(pyarrow.float64()).to_numpy() for name in columns]
     group = pyarrow.nulls(len(table), pyarrow.string()) if group_by is None else table[group_by]
     return Partial(
         GroupMoments.of_rows(group, values),
-        PairMoments.of_values(
-            numpy.stack([column.to_numpy() for column in values[:MOST_CORRELATED]])
-        ),
+        PairMoments.of_values(numpy.stack(values[:MOST_CORRELATED])),
     )
 
 

@@ -17,14 +17,18 @@ SETTINGS = {
     "spark.sql.caseSensitive": "true",
     # All shuffles are of partial aggregates, small whatever the input: nothing to adapt to.
     "spark.sql.adaptive.enabled": "false",
-    # Splits by bytes alone. The usual 4 MiB of opening cost make one task of a small file.
-    "spark.sql.files.openCostInBytes": "0",
+    # The least that makes a task of its own; with the usual 4 MiB most files would be one task.
+    "spark.sql.files.openCostInBytes": "1048576",
     # An aggregation of many columns is compiled as a whole too; the default gives up at 100.
     "spark.sql.codegen.maxFields": "1000",
     # The only thing that Spark would warn of: that it abbreviates the plans it does not show.
     "spark.sql.debug.maxToStringFields": "1000",
 }
 """What the pipelines mean and need. Where Spark runs, and how big, is the platform's to set."""
+
+
+TASKS_PER_CORE = 3
+"""A core that is done early takes over from one that is late."""
 
 
 def open_session(name: str) -> SparkSession:
@@ -37,6 +41,7 @@ def open_session(name: str) -> SparkSession:
     session.range(1).count()
     partitions = session.sparkContext.defaultParallelism
     session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    session.conf.set("spark.sql.files.minPartitionNum", str(TASKS_PER_CORE * partitions))
     return session
 
 

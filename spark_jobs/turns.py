@@ -17,9 +17,9 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from contracts.metrics import PipelineTimings
 from contracts.summary import Summary
 
-FEWEST_TURNS, MOST_TURNS = 3, 7
+FEWEST_TURNS, MOST_TURNS = 3, 5
 
-TIMED_SECONDS = 5.0
+TIMED_SECONDS = 12.0
 """What the timed runs may take together before there are fewer of them."""
 
 

@@ -1,22 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy
 import pyarrow
 import pytest
 from pyspark.sql import types
 
-from spark_jobs import dataframe_pipeline
-from spark_jobs.dataframe_pipeline import (
-    MOST_ROWS_TO_EXPLODE,
-    by_group,
-    correlations,
-    read,
-    spark_type,
-    summarise,
-)
+from spark_jobs.dataframe_pipeline import read, spark_type, summarise
 from spark_jobs.turns import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 
@@ -61,30 +52,6 @@ def test_a_frame_has_the_key_and_the_columns_as_doubles(frame, table):
 def test_without_a_grouping_column_all_keys_are_null(spark_session, spec_of, table):
     frame = read(spark_session, spec_of(table), pyarrow.string())
     assert {row["key"] for row in frame.collect()} == {None}
-
-
-def test_statistics_by_group_are_a_row_for_each_group_and_column(frame):
-    found = {(row["key"], row["column"]) for row in by_group(frame, 3).collect()}
-    assert found == {(key, column) for key in ("a", None) for column in range(3)}
-
-
-@pytest.mark.parametrize("rows", [0, MOST_ROWS_TO_EXPLODE], ids=["few", "many"])
-@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
-def test_correlations_are_the_same_however_they_are_computed(
-    frame, table, monkeypatch, rows, at_once
-):
-    monkeypatch.setattr(dataframe_pipeline, "PAIRS_AT_ONCE", at_once)
-    values = numpy.stack([table[name].to_numpy() for name in ("x", "X", "a.b")])
-    r = numpy.corrcoef(values)
-    expected = {(i, j): pytest.approx(r[i, j]) for i, j in combinations(range(3), 2)}
-    assert correlations(frame, range(3), rows) == expected
-
-
-@pytest.mark.parametrize("rows", [0, MOST_ROWS_TO_EXPLODE], ids=["few", "many"])
-def test_columns_that_are_left_out_have_no_correlations(frame, rows):
-    assert correlations(frame, [], rows) == {}
-    assert correlations(frame, [1], rows) == {}
-    assert set(correlations(frame, [0, 2], rows)) == {(0, 2)}
 
 
 def test_parts_lie_in_folders_of_any_name(spark_session, spec_of, table, tmp_path):

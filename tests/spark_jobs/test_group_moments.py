@@ -28,7 +28,7 @@ rows_of_two_columns = st.lists(
 def moments_of(rows, width=None):
     """The moments of rows of a group's text and values."""
     texts, *columns = zip(*rows, strict=True) if rows else [()] * (width + 1)
-    values = [pyarrow.array(column, pyarrow.float64()) for column in columns]
+    values = [numpy.array(column, dtype=numpy.float64) for column in columns]
     return GroupMoments.of_rows(pyarrow.array(texts, pyarrow.string()), values)
 
 
@@ -87,7 +87,7 @@ def test_a_column_varies_when_two_groups_differ_though_each_is_constant():
 
 def test_the_keys_of_a_column_that_is_no_text_become_text():
     key = pyarrow.chunked_array([[0.0, math.nan], [-0.0, None]], pyarrow.float64())
-    moments = GroupMoments.of_rows(key, [pyarrow.array([1.0, 2.0, 3.0, 4.0])])
+    moments = GroupMoments.of_rows(key, [numpy.array([1.0, 2.0, 3.0, 4.0])])
     found = by_text(moments)
     assert {text: summary.rows for text, summary in found.items()} == {"0.0": 2, "nan": 1, None: 1}
 

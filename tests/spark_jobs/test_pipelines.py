@@ -12,7 +12,7 @@ import pytest
 
 from analysis.agreement import compare_summaries
 from contracts.grouping import MOST_GROUPS
-from spark_jobs import dataframe_pipeline, rdd_pipeline
+from spark_jobs import dataframe_pipeline, long_form, rdd_pipeline
 from spark_jobs.turns import Runner
 from tests.spark_jobs import oracle
 from tests.spark_jobs.oracle import assert_agree, expected_summary
@@ -289,11 +289,10 @@ def test_columns_of_floats_are_summarised_as_doubles(assert_both_equal_the_oracl
     assert_both_equal_the_oracle(table, texts=["a", "b"] * 250, group_by="g")
 
 
-@pytest.mark.parametrize("most_to_explode", [0, 1_000])
-def test_more_than_a_hundred_pairs_of_columns(
-    assert_both_equal_the_oracle, monkeypatch, most_to_explode
-):
-    monkeypatch.setattr(dataframe_pipeline, "MOST_ROWS_TO_EXPLODE", most_to_explode)
+@pytest.mark.parametrize("many_rows", [0, 1_000])
+def test_more_than_a_hundred_pairs_of_columns(assert_both_equal_the_oracle, monkeypatch, many_rows):
+    for module in (dataframe_pipeline, long_form):
+        monkeypatch.setattr(module, "MANY_ROWS", many_rows)
     names = [f"column {index}" for index in range(15)]
     table = pyarrow.table({"constant": [0.0] * 200, **numbers(200, names)})
     expected = assert_both_equal_the_oracle(table, row_group_size=90)

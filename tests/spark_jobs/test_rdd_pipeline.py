@@ -7,7 +7,8 @@ import pyarrow
 import pytest
 from py4j.protocol import Py4JJavaError
 
-from spark_jobs.rdd_pipeline import TASKS_PER_CORE, summarise
+from spark_jobs.rdd_pipeline import summarise
+from spark_jobs.session import TASKS_PER_CORE
 from spark_jobs.turns import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 

@@ -12,6 +12,10 @@ def test_a_shuffle_has_as_many_partitions_as_there_are_cores(spark_session):
     assert spark_session.conf.get("spark.sql.shuffle.partitions") == "2"
 
 
+def test_a_scan_has_a_few_partitions_for_each_core(spark_session):
+    assert spark_session.conf.get("spark.sql.files.minPartitionNum") == "6"
+
+
 def test_a_session_that_is_open_is_taken_again(spark_session):
     assert open_session("another name") is spark_session
 

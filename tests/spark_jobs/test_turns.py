@@ -52,7 +52,7 @@ class JavaError(Py4JJavaError):
 
 
 def test_the_pipelines_run_by_turns_after_a_warm_up_of_both(pipelines):
-    run_by_turns([pipelines.runner("rdd", 1.0), pipelines.runner("dataframe", 1.0)])
+    run_by_turns([pipelines.runner("rdd", 9.0), pipelines.runner("dataframe", 9.0)])
     assert pipelines.ran == ["rdd", "dataframe"] * (1 + FEWEST_TURNS)
 
 
@@ -66,9 +66,9 @@ def test_the_warm_up_is_told_apart_from_the_timed_runs(pipelines):
 
 @pytest.mark.parametrize(
     ("first_turn", "number"),
-    [(0.01, MOST_TURNS), (0.7, MOST_TURNS), (0.8, 6), (1.0, 5), (1.3, 3), (60.0, FEWEST_TURNS)],
+    [(0.01, MOST_TURNS), (2.4, MOST_TURNS), (2.5, 4), (4.0, 3), (4.1, 3), (60.0, FEWEST_TURNS)],
 )
-def test_the_first_turn_decides_how_many_fit_into_five_seconds(pipelines, first_turn, number):
+def test_the_first_turn_decides_how_many_fit_into_twelve_seconds(pipelines, first_turn, number):
     rdd = pipelines.runner("rdd", 30.0, first_turn / 4, 2.0)
     dataframe = pipelines.runner("dataframe", 30.0, first_turn * 3 / 4, 2.0)
     run_by_turns([rdd, dataframe])
@@ -106,12 +106,12 @@ def test_when_both_have_failed_there_are_no_more_turns(pipelines, fails_at):
 
 
 def test_progress_is_told_turn_by_turn(pipelines, capsys):
-    run_by_turns([pipelines.runner("rdd", 2.0), pipelines.runner("dataframe", 1.5)])
+    run_by_turns([pipelines.runner("rdd", 2.0), pipelines.runner("dataframe", 1.75)])
     assert capsys.readouterr().out.splitlines() == [
-        "warmed up in 3.5 s",
-        "turn 1/3: rdd 2.00 s, dataframe 1.50 s",
-        "turn 2/3: rdd 2.00 s, dataframe 1.50 s",
-        "turn 3/3: rdd 2.00 s, dataframe 1.50 s",
+        "warmed up in 3.8 s",
+        "turn 1/3: rdd 2.00 s, dataframe 1.75 s",
+        "turn 2/3: rdd 2.00 s, dataframe 1.75 s",
+        "turn 3/3: rdd 2.00 s, dataframe 1.75 s",
     ]
 
 

@@ -1,0 +1,195 @@
+"""The same in one scan and one aggregation: sums of values and of products.
+
+The rows are grouped by their key and by which of their columns are null. Of the rows of such a
+cell a column is there or not at all, so one sum of products for each pair of columns, without a
+look at nulls, serves the pairwise correlations and, of a column with itself, the deviations. The
+cells, few as patterns of nulls are, are then unfolded into pairs and summed up in Spark, so that
+the driver gets a row for each group and column and one for each pair.
+
+Sums of squares cancel when values lie close together and far from 0, which z-scores rarely do. How
+much they cancelled shows in what is left of them; what lost digits is asked of the long form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+from pyspark.sql import DataFrame, functions
+
+from contracts.summary import OUTLIER_Z, ColumnSummary
+from spark_jobs.long_form import Cell, Pair, by_group, correlations
+
+MOST_COLUMNS = 12
+"""More of them have too many patterns of nulls, and pairs that take too long to compile."""
+
+WORST_CANCELLATION = 1e-3
+"""Digits are lost when less than this of the sum of squares is left: three of the sixteen, and a
+sum of many millions of squares loses another three or four; nine are asked for."""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the `count` rows in which both i and j are present, of all groups; of the rows of
+    one group with this `key` where i is j. `rows` is how many there are with the absent ones.
+    """
+
+    key: Any
+    i: int
+    j: int
+    rows: int
+    count: int
+    of_i: float
+    of_j: float
+    squares_of_i: float
+    squares_of_j: float
+    products: float
+    minimum: float | None
+    maximum: float | None
+    outliers: int
+
+    @property
+    def deviations(self) -> tuple[float, float]:
+        """The sums of the squared deviations of i and of j."""
+        return (
+            self.squares_of_i - self.of_i * self.of_i / self.count,
+            self.squares_of_j - self.of_j * self.of_j / self.count,
+        )
+
+    @property
+    def keeps_its_digits(self) -> bool:
+        squares = (self.squares_of_i, self.squares_of_j)
+        return all(
+            left >= WORST_CANCELLATION * of_all
+            for left, of_all in zip(self.deviations, squares, strict=True)
+        )
+
+    @property
+    def correlation(self) -> float | None:
+        """Pearson's r of i and j."""
+        of_i, of_j = self.deviations
+        deviation = math.sqrt(of_i) * math.sqrt(of_j)
+        product = self.products - self.of_i * self.of_j / self.count
+        return product / deviation if deviation > 0 else None
+
+
+def summarise(
+    frame: DataFrame, width: int, rows: int
+) -> tuple[list[Cell], dict[Pair, float | None]]:
+    """Each group's statistics of each column, and the correlation of each pair of columns.
+
+    `frame` is of `key` and of `width` columns c0, c1, …, and has `rows`.
+    """
+    found = [_Sums(*row) for row in _sums(frame, width).collect()]
+    cells = _cells(frame, [sums for sums in found if sums.i == sums.j])
+    r = _correlations(frame, [sums for sums in found if sums.i < sums.j], rows)
+    return cells, r
+
+
+def _sums(frame: DataFrame, width: int) -> DataFrame:
+    """The rows of _Sums."""
+    columns = range(width)
+    pairs = list(combinations_with_replacement(columns, 2))
+    absent = " + ".join(f"IF(c{i} IS NULL, {1 << i}L, 0L)" for i in columns)
+    cells = (
+        frame.selectExpr(
+            "key", f"{absent} AS absent", *(f"coalesce(c{i}, 0D) AS c{i}" for i in columns)
+        )
+        .groupBy("key", "absent")
+        .agg(
+            *_expressions("count(1) AS rows"),
+            *_expressions(*(f"sum(c{i}) AS s{i}" for i in columns)),
+            *_expressions(*(f"min(c{i}) AS lo{i}" for i in columns)),
+            *_expressions(*(f"max(c{i}) AS hi{i}" for i in columns)),
+            *_expressions(*(f"sum(IF(abs(c{i}) > {OUTLIER_Z}D, 1L, 0L)) AS o{i}" for i in columns)),
+            *_expressions(*(f"sum(c{i} * c{j}) AS p{i}_{j}" for i, j in pairs)),
+        )
+    )
+    unfolded = cells.selectExpr(
+        "key",
+        "absent",
+        "rows",
+        f"{_array(f's{i}' for i in columns)} AS s",
+        f"{_array(f'p{i}_{i}' for i in columns)} AS q",
+        f"{_array(f'lo{i}' for i in columns)} AS lo",
+        f"{_array(f'hi{i}' for i in columns)} AS hi",
+        f"{_array(f'o{i}' for i in columns)} AS o",
+        f"posexplode({_array(f'p{i}_{j}' for i, j in pairs)}) AS (place, product)",
+    ).selectExpr(
+        "*",
+        f"{_array(str(i) for i, _ in pairs)}[place] AS i",
+        f"{_array(str(j) for _, j in pairs)}[place] AS j",
+    )
+    of_pairs = unfolded.selectExpr(
+        "*",
+        "IF(i = j, key, NULL) AS of",
+        "(absent & (shiftleft(1L, i) | shiftleft(1L, j))) = 0 AS both",
+    )
+    present = "FILTER (WHERE both)"
+    return of_pairs.groupBy("of", "i", "j").agg(
+        *_expressions(
+            "sum(rows)",
+            "sum(IF(both, rows, 0L))",
+            f"sum(s[i]) {present}",
+            f"sum(s[j]) {present}",
+            f"sum(q[i]) {present}",
+            f"sum(q[j]) {present}",
+            f"sum(product) {present}",
+            f"min(lo[i]) {present}",
+            f"max(hi[i]) {present}",
+            "sum(o[i])",
+        )
+    )
+
+
+def _cells(frame: DataFrame, found: Sequence[_Sums]) -> list[Cell]:
+    lost = sorted({sums.i for sums in found if not (_is_plain(sums) or sums.keeps_its_digits)})
+    kept = [Cell(s.key, s.i, s.rows, _column_summary(s)) for s in found if s.i not in lost]
+    return [*kept, *by_group(frame, lost)] if lost else kept
+
+
+def _is_plain(sums: _Sums) -> bool:
+    """Whether there is nothing to sum up, because all values are the same, or there are none."""
+    return sums.minimum == sums.maximum
+
+
+def _column_summary(sums: _Sums) -> ColumnSummary:
+    if not sums.count:
+        return ColumnSummary(0, None, None, None, None, 0)
+    constant = _is_plain(sums)
+    return ColumnSummary(
+        count=sums.count,
+        mean=sums.minimum if constant else sums.of_i / sums.count,
+        std=0.0 if constant else math.sqrt(sums.deviations[0] / sums.count),
+        minimum=sums.minimum,
+        maximum=sums.maximum,
+        outliers=sums.outliers,
+    )
+
+
+def _correlations(frame: DataFrame, found: Sequence[_Sums], rows: int) -> dict[Pair, float | None]:
+    r: dict[Pair, float | None] = {}
+    lost: list[Pair] = []
+    for sums in found:
+        pair = sums.i, sums.j
+        if not sums.count:
+            r[pair] = None
+        elif sums.keeps_its_digits:
+            r[pair] = sums.correlation
+        else:
+            lost.append(pair)
+    if lost:
+        again = correlations(frame, sorted({column for pair in lost for column in pair}), rows)
+        r |= {pair: again[pair] for pair in lost}
+    return r
+
+
+def _expressions(*texts: str) -> list[Any]:
+    return [functions.expr(text) for text in texts]
+
+
+def _array(items: Iterable[str]) -> str:
+    return f"array({', '.join(items)})"

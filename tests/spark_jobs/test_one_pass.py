@@ -1,0 +1,118 @@
+"""The one pass against pandas and NumPy, and that it asks again only for what lost its digits."""
+
+from __future__ import annotations
+
+import numpy
+import pyarrow
+import pytest
+
+from spark_jobs import dataframe_pipeline, one_pass
+from tests.spark_jobs.oracle import assert_agree, expected_summary
+from tests.spark_jobs.test_pipelines import numbers
+
+
+@pytest.fixture
+def asked_again(monkeypatch):
+    """The columns whose statistics, and those whose correlations, were asked of the long form."""
+    asked = {"by_group": [], "correlations": []}
+
+    def recorded(name):
+        function = getattr(one_pass, name)
+
+        def record(frame, columns, *more):
+            asked[name] += columns
+            return function(frame, columns, *more)
+
+        return record
+
+    for name in asked:
+        monkeypatch.setattr(one_pass, name, recorded(name))
+    return asked
+
+
+@pytest.fixture
+def assert_equals_the_oracle(spark_session, spec_of, monkeypatch):
+    monkeypatch.setattr(dataframe_pipeline, "MANY_ROWS", 0)
+
+    def check(table, texts=None, **options):
+        spec = spec_of(table, **options)
+        found = dataframe_pipeline.summarise(spark_session, spec)
+        expected = expected_summary(spec, table, texts)
+        assert_agree(found, expected)
+        return expected
+
+    return check
+
+
+def test_z_scores_with_nulls_are_summed_up_in_one_pass(assert_equals_the_oracle, asked_again):
+    rows = 3_000
+    keys = [["AA", "UA", None, "WN", ""][index % 5] for index in range(rows)]
+    table = pyarrow.table({**numbers(rows), "g": keys})
+    expected = assert_equals_the_oracle(table, keys, group_by="g", row_group_size=400)
+    assert [group.group for group in expected.groups] == [None, "", "AA", "UA", "WN"]
+    assert expected.groups[0].columns[0].count < expected.groups[0].rows
+    assert asked_again == {"by_group": [], "correlations": []}
+
+
+@pytest.mark.parametrize(
+    ("key", "texts"),
+    [([0.0, -0.0, float("nan")], ["0.0", "0.0", "nan"]), ([True, False, None], None)],
+    ids=["floats", "booleans"],
+)
+def test_keys_of_other_types_group_as_elsewhere(assert_equals_the_oracle, key, texts):
+    table = pyarrow.table({**numbers(30), "g": pyarrow.array(key * 10)})
+    texts = texts or ["true", "false", None]
+    assert_equals_the_oracle(table, texts * 10, columns=("x", "y", "z"), group_by="g")
+
+
+def test_constants_and_columns_without_values_have_no_correlation(assert_equals_the_oracle):
+    rows = 600
+    keys = ["a", "b", "b"] * 200
+    table = pyarrow.table(
+        {
+            **numbers(rows),
+            "nothing": pyarrow.nulls(rows, pyarrow.float64()),
+            "zero": [0.0] * rows,
+            "constant": [0.1] * rows,
+            "only in b": [None if key == "a" else 0.1 * i for i, key in enumerate(keys)],
+        }
+    )
+    expected = assert_equals_the_oracle(table.append_column("g", [keys]), keys, group_by="g")
+    assert [r is None for r in expected.correlation[0]] == [False] * 3 + [True] * 3 + [False]
+
+
+def test_what_lies_close_together_and_far_from_zero_is_asked_again(
+    assert_equals_the_oracle, asked_again
+):
+    rows = 600
+    random = numpy.random.default_rng(8)
+    far = numpy.arange(rows) % 100 == 0
+    x = numpy.where(far, 5e3, 0.0) + random.normal(size=rows)
+    y, z = random.normal(size=(2, rows))
+    keys = numpy.where(far, "far", "near")
+    table = pyarrow.table(
+        {"y": y, "x": x, "z": z, "far z": pyarrow.array(x + z, mask=~far), "g": keys}
+    )
+    assert_equals_the_oracle(table, list(keys), group_by="g")
+    assert asked_again == {"by_group": [1, 3], "correlations": [0, 1, 2, 3]}
+
+
+def test_a_pair_that_is_constant_where_both_are_present_has_no_correlation(
+    assert_equals_the_oracle, asked_again
+):
+    table = pyarrow.table(
+        {
+            "x": [0.1, 0.1, 0.1, 0.7, -0.7, None],
+            "y": [1.0, 2.0, 4.0, None, None, 1.0],
+            "z": [None, None, None, 1.0, 2.0, 3.0],
+        }
+    )
+    expected = assert_equals_the_oracle(table)
+    assert expected.correlation[0][1] is expected.correlation[1][2] is None
+    assert 0 in asked_again["correlations"]
+
+
+def test_most_columns_still_fit_into_one_pass(assert_equals_the_oracle, asked_again):
+    names = [f"column {index}" for index in range(one_pass.MOST_COLUMNS)]
+    assert_equals_the_oracle(pyarrow.table(numbers(400, names)))
+    assert asked_again == {"by_group": [], "correlations": []}
