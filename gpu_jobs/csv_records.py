@@ -10,8 +10,8 @@ import numpy
 
 from gpu_jobs.text_stream import TextStream
 
-PIECE_BYTES = 1 << 20
-"""A piece and what it is parsed to stay in the cache, and their memory is soon used again."""
+PIECE_BYTES = 2 << 20
+"""What is parsed of so little stays near the cores, and its memory is soon used again."""
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
