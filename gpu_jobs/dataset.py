@@ -8,7 +8,9 @@ rest is read once more from its local copy.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import io
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,9 +23,12 @@ from gpu_jobs.csv_reader import CsvReader
 from gpu_jobs.disk import too_little_disk
 from gpu_jobs.json_reader import JsonReader
 from gpu_jobs.objects import ObjectStream
-from gpu_jobs.parquet_reader import OpenObject, ParquetReader, RowGroup
+from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.text_stream import TextStream
+
+OpenObject = Callable[[SourceObject], io.RawIOBase]
+"""The bytes of a source from its start."""
 
 
 class Dataset(Protocol):
@@ -55,19 +60,27 @@ def open_dataset(manifest: Manifest, s3: Any, folder: Path, quarantine: Quaranti
     def open_object(source: SourceObject) -> ObjectStream:
         return ObjectStream(s3, manifest.bucket, source)
 
-    return dataset_of(manifest, open_object, folder, quarantine)
+    def fetch(source: SourceObject, path: Path) -> None:
+        with open_object(source) as stream, path.open("wb") as file:
+            shutil.copyfileobj(stream, file, 1 << 20)
+
+    return dataset_of(manifest, open_object, fetch, folder, quarantine)
 
 
 def dataset_of(
-    manifest: Manifest, open_object: OpenObject, folder: Path, quarantine: Quarantine
+    manifest: Manifest,
+    open_object: OpenObject,
+    fetch: Fetch,
+    folder: Path,
+    quarantine: Quarantine,
 ) -> Dataset:
-    """The dataset that `manifest` names, wherever `open_object` finds its bytes."""
+    """The dataset that `manifest` names, wherever `open_object` and `fetch` find its bytes."""
 
     def open_text(source: SourceObject, ending: bytes = b"") -> TextStream:
         return TextStream(open_object(source), source.compression, source.key, ending)
 
     if manifest.format is Format.PARQUET:
-        return ParquetDataset(manifest, ParquetReader(manifest, open_object, folder))
+        return ParquetDataset(manifest, ParquetReader(manifest, fetch, folder))
     kind = CsvReader if manifest.format is Format.CSV else JsonReader
     return TextDataset(manifest, kind(manifest, open_text, quarantine), folder / "rows.arrow")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,21 +24,21 @@ BATCH_CELLS = 4 << 20
 
 _NULL = pyarrow.null()
 
-OpenObject = Callable[[SourceObject], io.RawIOBase]
-"""The bytes of a source from its start."""
+Fetch = Callable[[SourceObject, Path], None]
+"""Makes a file of that path of the source's bytes."""
 
 
 class ParquetReader:
-    """Reads each object once from S3 into `folder`, and from there as often as it is asked.
+    """Fetches each object once into `folder`, and reads it there as often as it is asked.
 
     Columns come in the manifest's order, whatever the files' is: those to normalize as double,
     all others as they are. One that is of type null in some of the files has its type of the rest.
     """
 
-    def __init__(self, manifest: Manifest, open_object: OpenObject, folder: Path) -> None:
+    def __init__(self, manifest: Manifest, fetch: Fetch, folder: Path) -> None:
         self._manifest = manifest
         self._expected = {column.name: column.type for column in manifest.columns}
-        self._open_object = open_object
+        self._fetch = fetch
         self._folder = folder
         self._batch_rows = max(1, min(BATCH_ROWS, BATCH_CELLS // len(manifest.columns)))
 
@@ -71,11 +69,11 @@ class ParquetReader:
         return types | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
 
     def _open(self, index: int) -> Any:
-        """The file, copied first when it has not been."""
+        """The file, fetched first when it has not been."""
         source = self._manifest.files[index]
         path = self._path(index)
         if not path.exists():
-            self._copy(source, path)
+            self._fetch(source, path)
         with _readable(source.key):
             file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
         self._check_columns(source, file.schema_arrow)
@@ -83,10 +81,6 @@ class ParquetReader:
 
     def _path(self, index: int) -> Path:
         return self._folder / f"source-{index:05d}.parquet"
-
-    def _copy(self, source: SourceObject, path: Path) -> None:
-        with self._open_object(source) as stream, path.open("wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
 
     def _check_columns(self, source: SourceObject, schema: Any) -> None:
         check_names(schema.names, list(self._expected), source.key)

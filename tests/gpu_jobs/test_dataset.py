@@ -56,6 +56,7 @@ def dataset(tmp_path, monkeypatch):
         return dataset_of(
             manifest_of(data, format_),
             lambda source: io.BytesIO(data),
+            lambda source, path: path.write_bytes(data),
             tmp_path,
             Quarantine(tmp_path / "rows.jsonl"),
         )
@@ -111,6 +112,7 @@ def test_the_scratch_of_the_shortest_cells_keeps_within_the_stated_multiple(
     some = dataset_of(
         manifest_of(data, Format.CSV, [(name, "double") for name in "abc"]),
         lambda source: io.BytesIO(data),
+        lambda source, path: path.write_bytes(data),
         tmp_path,
         Quarantine(tmp_path / "rows.jsonl"),
     )

@@ -101,6 +101,7 @@ def test_encodings_fit_the_values(tmp_path):
     compression = {column.path_in_schema: column.compression for column in columns}
     assert compression.pop("noise") == "UNCOMPRESSED"
     assert set(compression.values()) == {"ZSTD"} and "nested.x.b.list.element" in compression
+    assert {c.path_in_schema for c in columns if not c.is_stats_set} == {"noise"}
     dictionaries = [c.path_in_schema for c in columns if "RLE_DICTIONARY" in c.encodings]
     assert "levels" in dictionaries and "text" in dictionaries
     assert "noise" not in dictionaries and "id" not in dictionaries

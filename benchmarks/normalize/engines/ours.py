@@ -26,6 +26,7 @@ def normalize(source: Path, columns: list[str], output: Path) -> None:
         dataset = dataset_of(
             _manifest(source, columns),
             lambda file: io.FileIO(file.key),
+            lambda file, path: path.symlink_to(file.key),
             folder,
             Quarantine(folder / "quarantine.jsonl"),
         )
