@@ -58,7 +58,7 @@ class CsvFile:
 
     def _parsed(self, parser: CsvParser, text: Any) -> Iterator[tuple[int, Parsed]]:
         """What is parsed, and how many records stand before the text that it is of."""
-        texts = pieces(text, self._delimiter)
+        texts = pieces(text, self._delimiter, parser.columns)
         for first in texts:
             yield 0, parser.parse(first)
             break

@@ -56,6 +56,10 @@ class CsvParser:
         self._header: list[str] | None = None
 
     @property
+    def columns(self) -> int:
+        return len(self._types)
+
+    @property
     def has_header(self) -> bool:
         """Whether the header has been met, so that texts begin with a row."""
         return self._header is not None

@@ -11,26 +11,28 @@ import numpy
 from gpu_jobs.text_stream import TextStream
 
 PIECE_BYTES = 2 << 20
-"""What is parsed of so little stays near the cores, and its memory is soon used again."""
+PIECE_BYTES_PER_COLUMN = 4096
+"""What is parsed of so little stays near the cores, and its memory is soon used again; wide rows
+need more, since each piece costs some time for each column."""
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
 
-def pieces(text: TextStream, delimiter: str) -> Iterator[memoryview]:
-    """The text in pieces of whole records, about PIECE_BYTES each, while their ends are known.
+def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryview]:
+    """The text, of so many columns, in pieces of whole records while their ends are known.
 
     What is left of `text` then is nothing, or begins with the first record whose end is not: its
     quotation marks are irregular or never closed, it is longer than a piece, or no line feed ends
     it.
     """
-    waiting = b""
-    while chunk := text.read(PIECE_BYTES):
-        waiting = waiting + chunk if waiting else chunk.removeprefix(codecs.BOM_UTF8)
+    size = max(PIECE_BYTES, PIECE_BYTES_PER_COLUMN * columns)
+    waiting = text.read(size).removeprefix(codecs.BOM_UTF8)
+    while waiting:
         end = records_end(waiting, delimiter)
         if not end:
             break
         yield memoryview(waiting)[:end]
-        waiting = waiting[end:]
+        waiting = waiting[end:] + text.read(size)
     text.unread(waiting)
 
 

@@ -7,11 +7,11 @@ rest is read once more from its local copy.
 
 from __future__ import annotations
 
-import errno
 import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,6 @@ import pyarrow
 from contracts.manifest import Format, Manifest, SourceObject
 from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
 from gpu_jobs.csv_reader import CsvReader
-from gpu_jobs.disk import too_little_disk
 from gpu_jobs.json_reader import JsonReader
 from gpu_jobs.objects import ObjectStream
 from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
@@ -111,19 +110,9 @@ class TextDataset:
         with closing(ScratchFile(self._scratch, schema)) as scratch:
             for batch in self._reader.batches():
                 size += batch.nbytes
-                self.chunks.append(
-                    InMemory(batch) if size <= KEPT_BYTES else self._spill(scratch, batch)
-                )
+                self.chunks.append(InMemory(batch) if size <= KEPT_BYTES else scratch.keep(batch))
                 yield batch
         self.scratch_bytes = self._scratch.stat().st_size if size > KEPT_BYTES else 0
-
-    def _spill(self, scratch: ScratchFile, batch: Any) -> Chunk:
-        try:
-            return scratch.keep(batch)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise too_little_disk(self._manifest, self._scratch.parent) from error
-            raise
 
     def widen(self) -> None:
         self._reader.widen()
@@ -158,7 +147,7 @@ class ParquetDataset:
             self._kept = kept
             self.chunks += map(InMemory, batches)
         else:
-            self.chunks.append(row_group)
+            self.chunks.append(replace(row_group, metadata=None))
 
     def widen(self) -> None:
         raise RuntimeError("Parquet states its types, so that nothing can misfit")

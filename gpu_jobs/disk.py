@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from contracts.manifest import Compression, Format, Manifest
@@ -14,26 +17,41 @@ PARQUET_COPY = 1
 """Parquet is copied as it is."""
 
 SCRATCH_OF_TEXT = 3
-"""A cell takes two bytes of text at least, a digit and a delimiter, and five to six of scratch."""
+"""A letter and its delimiter, the worst case, take about 4.7 bytes of scratch, a digit 2.7."""
 
 SCRATCH_OF_COMPRESSED = 20
 """Text shrinks 3 to 20 times, and what has shrunk further shrinks in the scratch file again."""
+
+OUTPUT = 10
+"""A digit and its delimiter become the eight bytes of a double."""
 
 
 def check_disk(manifest: Manifest, folder: Path) -> None:
     """Raises RejectedError when `folder` has not room for what the dataset may need."""
     if shutil.disk_usage(folder).free < bytes_needed(manifest):
-        raise too_little_disk(manifest, folder)
+        raise _too_little_disk(manifest, folder)
 
 
 def bytes_needed(manifest: Manifest) -> int:
     """A multiple of each file, and the parts that are written and not yet uploaded."""
-    return sum(
+    scratch = sum(
         file.size_bytes * _multiple(manifest.format, file.compression) for file in manifest.files
-    ) + (2 * workers() * PART_BYTES)
+    )
+    return scratch + min(2 * workers() * PART_BYTES, OUTPUT * manifest.size_bytes)
 
 
-def too_little_disk(manifest: Manifest, folder: Path) -> RejectedError:
+@contextmanager
+def full_disk_rejected(manifest: Manifest, folder: Path) -> Iterator[None]:
+    """Raises RejectedError when a disk that was large enough before is full all the same."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _too_little_disk(manifest, folder) from error
+        raise
+
+
+def _too_little_disk(manifest: Manifest, folder: Path) -> RejectedError:
     """The problem of a dataset that does not fit into `folder`."""
     needed, free = bytes_needed(manifest), shutil.disk_usage(folder).free
     return RejectedError(

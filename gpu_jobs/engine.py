@@ -54,10 +54,11 @@ class Measured:
 
     def column_metrics(self) -> dict[str, ColumnMetrics]:
         """The statistics of the columns that have z-scores."""
+        too_large = self.too_large
         return {
             name: self._metrics(index)
             for index, name in enumerate(self.columns)
-            if name not in self.too_large
+            if name not in too_large
         }
 
     def _metrics(self, index: int) -> ColumnMetrics:
@@ -118,11 +119,11 @@ def standardize(
 
     def standardized(table: Any) -> Any:
         scaled = device.to_host(measured.scaler.transform(to_block(table, measured.columns), dtype))
+        columns = dict(zip(table.column_names, table.columns, strict=True))
         for index, name in enumerate(measured.columns):
             if name not in too_large:
-                column = to_column(scaled[:, index], _TYPES[dtype])
-                table = table.set_column(table.schema.get_field_index(name), name, column)
-        return table
+                columns[name] = to_column(scaled[:, index], _TYPES[dtype])
+        return pyarrow.table(columns)
 
     def write(numbered: tuple[int, list[Chunk]]) -> Part:
         number, chunks = numbered

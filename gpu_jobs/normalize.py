@@ -30,7 +30,7 @@ from contracts.storage import read_document
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset, open_dataset
 from gpu_jobs.device import Device, choose_device
-from gpu_jobs.disk import check_disk
+from gpu_jobs.disk import check_disk, full_disk_rejected
 from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.quarantine import Quarantine
@@ -92,16 +92,14 @@ class _Normalization:
         device = choose_device(use_gpu)
         log.info("device: %s (%s)", device.name, device.reason)
         try:
-            measured = self._measure(device)
+            with full_disk_rejected(self._manifest, self._folder):
+                measured = self._measure(device)
+                self._standardize(measured, device)
         except RejectedError as error:
             log.info("rejected: %s", error)
             self._upload_quarantine()
             self._attempt.leave(self._warnings(), error.problem)
             return REJECTED
-        dtype = self._manifest.options.dtype
-        for part in standardize(self._dataset, measured, device, dtype, self._folder):
-            self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
-            part.path.unlink()
         self._upload_quarantine()
         self._write_metrics(measured, device, time.monotonic() - started)
         self._attempt.leave(self._warnings(measured))
@@ -125,6 +123,12 @@ class _Normalization:
         if measured.too_many_groups and self._manifest.options.group_by:
             raise _too_many_groups(self._manifest.options.group_by)
         return measured
+
+    def _standardize(self, measured: Measured, device: Device) -> None:
+        dtype = self._manifest.options.dtype
+        for part in standardize(self._dataset, measured, device, dtype, self._folder):
+            self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
+            part.path.unlink()
 
     def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
         # First what loses rows and z-scores, since the marker does not take endless warnings.

@@ -20,7 +20,11 @@ from gpu_jobs.workers import in_order
 
 BATCH_ROWS = 65_536
 BATCH_CELLS = 4 << 20
-"""A batch ends at whichever comes first, so that wide rows stay within bounds too."""
+BATCH_BYTES = 64 << 20
+"""A batch ends at whichever comes first, so that wide and long rows stay within bounds too."""
+
+READ_BYTES = 1 << 20
+"""How much of a column is read from disk at a time."""
 
 _NULL = pyarrow.null()
 
@@ -49,8 +53,17 @@ class ParquetReader:
             with self._open(index) as file:
                 metadata = file.metadata
             for group in range(metadata.num_row_groups):
+                rows = metadata.row_group(group).num_rows
+                size = metadata.row_group(group).total_byte_size
                 yield RowGroup(
-                    source.key, self._path(index), metadata, group, self._batch_rows, types
+                    key=source.key,
+                    path=self._path(index),
+                    group=group,
+                    rows=rows,
+                    nbytes=size,
+                    batch_rows=max(1, min(self._batch_rows, BATCH_BYTES * rows // max(1, size))),
+                    types=types,
+                    metadata=metadata,
                 )
 
     @functools.cached_property
@@ -96,29 +109,31 @@ class ParquetReader:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group of the local copy at `path`, to be read as often as it is asked."""
+    """One row group of the local copy at `path`, to be read as often as it is asked.
+
+    `metadata` is the file's, None when it is to be read again.
+    """
 
     key: str
     path: Path
-    metadata: Any
     group: int
+    rows: int
+    nbytes: int
     batch_rows: int
     types: Mapping[str, Any]
-
-    @property
-    def rows(self) -> int:
-        return int(self.metadata.row_group(self.group).num_rows)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.metadata.row_group(self.group).total_byte_size)
+    metadata: Any = None
 
     def batches(self, side_by_side: bool = False) -> Iterator[Any]:
         """The rows, on this thread alone or `side_by_side` on all cores. Raises RejectedError."""
         with (
             _readable(f"row group {self.group} of {self.key}"),
             pyarrow.parquet.ParquetFile(
-                self.path, metadata=self.metadata, page_checksum_verification=True
+                self.path,
+                metadata=self.metadata,
+                # Else the bytes of the whole row group would be in memory.
+                pre_buffer=False,
+                buffer_size=READ_BYTES,
+                page_checksum_verification=True,
             ) as file,
         ):
             found = file.iter_batches(

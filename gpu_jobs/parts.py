@@ -39,15 +39,16 @@ class Part:
 def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
     """Consecutive chunks of about PART_BYTES for each part, shared fairly among `workers`."""
     rows = sum(chunk.rows for chunk in chunks)
-    parts = max(1, math.ceil(sum(chunk.nbytes for chunk in chunks) / PART_BYTES))
+    size = max(1, sum(chunk.nbytes for chunk in chunks))
+    parts = math.ceil(size / PART_BYTES)
     if rows >= workers * ROW_GROUP_ROWS:
         parts = workers * math.ceil(parts / workers)
     planned: list[list[Chunk]] = [[] for _ in range(parts)]
     before = 0
     for chunk in chunks:
         if chunk.rows:
-            planned[before * parts // rows].append(chunk)
-            before += chunk.rows
+            planned[before * parts // size].append(chunk)
+            before += chunk.nbytes
     return [part for part in planned if part]
 
 
@@ -58,7 +59,8 @@ def row_groups(batches: Iterable[Any], most_bytes: int = ROW_GROUP_BYTES) -> Ite
     for batch in batches:
         rest = batch
         while rest.num_rows:
-            piece = rest.slice(0, ROW_GROUP_ROWS - rows)
+            fitting = (most_bytes - size) * rest.num_rows // max(1, rest.nbytes)
+            piece = rest.slice(0, max(1, min(ROW_GROUP_ROWS - rows, fitting)))
             rest = rest.slice(piece.num_rows)
             waiting.append(piece)
             rows += piece.num_rows

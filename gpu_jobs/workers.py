@@ -24,17 +24,26 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     """`map(function, items)` on threads, for functions that leave Python to others meanwhile.
 
     Items are taken, and results given, in the caller's thread, so that whatever `items` or
-    `function` raises comes at its place in the order. At most two items a worker are under way.
+    `function` raises comes at its place in the order. One item more than there are workers is
+    under way.
     """
     with ThreadPoolExecutor(workers()) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
-            for item in items:
-                under_way.append(pool.submit(function, item))
-                if len(under_way) >= 2 * workers():
-                    yield under_way.popleft().result()
+            remaining = iter(items)
+            ending: Exception | None = None
+            while ending is None:
+                try:
+                    under_way.append(pool.submit(function, next(remaining)))
+                except Exception as error:  # StopIteration too: what came before it comes first
+                    ending = error
+                else:
+                    if len(under_way) > workers():
+                        yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
+            if not isinstance(ending, StopIteration):
+                raise ending
         finally:
             for future in under_way:
                 future.cancel()

@@ -47,6 +47,7 @@ def reader(tmp_path):
 def small_blocks(monkeypatch):
     monkeypatch.setattr("gpu_jobs.csv_parser.BLOCK_BYTES", 64)
     monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES_PER_COLUMN", 0)
 
 
 def rows_of(reader):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import io
 
+import numpy
 import pytest
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
-from gpu_jobs.chunks import ScratchFile  # noqa: E402
 from gpu_jobs.dataset import dataset_of  # noqa: E402
-from gpu_jobs.disk import SCRATCH_OF_TEXT, bytes_needed, check_disk  # noqa: E402
+from gpu_jobs.disk import (  # noqa: E402
+    SCRATCH_OF_TEXT,
+    bytes_needed,
+    check_disk,
+    full_disk_rejected,
+)
 from gpu_jobs.errors import RejectedError  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
 
@@ -52,6 +57,7 @@ def dataset(tmp_path, monkeypatch):
     def make(format_, kept_bytes):
         monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", kept_bytes)
         monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 500)
+        monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES_PER_COLUMN", 0)
         data = encoded(format_)
         return dataset_of(
             manifest_of(data, format_),
@@ -103,14 +109,24 @@ def test_a_first_pass_that_begins_again_forgets_the_one_before(dataset, format_)
     assert sum(chunk.rows for chunk in some.chunks) == ROWS
 
 
-@pytest.mark.parametrize("cells", ["0,,1", "7,8,9", ",,", "-1,+2,.5"])
+@pytest.mark.parametrize(
+    ("type_", "cells"),
+    [
+        ("double", "0123456789"),
+        ("double", ["", "7"]),
+        ("string", "abcdefghijklmnopqrstuvwxyz"),
+        ("string", ["", "x"]),
+    ],
+)
 def test_the_scratch_of_the_shortest_cells_keeps_within_the_stated_multiple(
-    tmp_path, monkeypatch, cells
+    tmp_path, monkeypatch, type_, cells
 ):
     monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", 0)
-    data = b"a,b,c\n" + f"{cells}\n".encode() * 200_000
+    random = numpy.random.default_rng(7)
+    rows = random.choice(list(cells), (100_000, 3)).tolist()
+    data = b"a,b,c\n" + "\n".join(map(",".join, rows)).encode()
     some = dataset_of(
-        manifest_of(data, Format.CSV, [(name, "double") for name in "abc"]),
+        manifest_of(data, Format.CSV, [(name, type_) for name in "abc"]),
         lambda source: io.BytesIO(data),
         lambda source, path: path.write_bytes(data),
         tmp_path,
@@ -120,14 +136,12 @@ def test_the_scratch_of_the_shortest_cells_keeps_within_the_stated_multiple(
     assert 0 < some.scratch_bytes < SCRATCH_OF_TEXT * len(data)
 
 
-def test_a_full_disk_is_told_with_what_to_do(dataset, monkeypatch):
-    def fail(self, batch):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(ScratchFile, "keep", fail)
-    with pytest.raises(RejectedError) as rejected:
-        list(dataset(Format.CSV, 0).first_pass())
-    assert rejected.value.problem.code == "too_large_for_disk"
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_only_a_full_disk_is_told_with_what_to_do(tmp_path, number):
+    manifest = manifest_of(b"a,b\n1,x\n", Format.CSV)
+    expected = RejectedError if number == errno.ENOSPC else OSError
+    with pytest.raises(expected), full_disk_rejected(manifest, tmp_path):
+        raise OSError(number, "writing failed")
 
 
 def test_a_dataset_that_cannot_fit_on_the_disk_is_rejected_before_it_is_read(tmp_path):

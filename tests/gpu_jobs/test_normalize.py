@@ -229,12 +229,23 @@ def test_a_failure_of_ours_leaves_no_marker(cloud, monkeypatch):
     cloud.put("input/f.csv", b"a\n1\n3\n")
 
     def full(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("gpu_jobs.parts.pyarrow.parquet.ParquetWriter", full)
+    with pytest.raises(OSError, match="Input/output"):
+        cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"}))
+    assert cloud.names() == ["_fence"]
+
+
+def test_a_disk_that_is_full_after_all_is_rejected_with_what_to_do(cloud, monkeypatch):
+    cloud.put("input/f.csv", b"a\n1\n3\n")
+
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("gpu_jobs.parts.pyarrow.parquet.ParquetWriter", full)
-    with pytest.raises(OSError, match="No space"):
-        cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64"}))
-    assert cloud.names() == ["_fence"]
+    assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "double"})) == 65
+    assert cloud.marker().error.code == "too_large_for_disk"
 
 
 def test_most_rows_bad_is_rejected_with_the_first_line_and_the_rows_kept(cloud):

@@ -27,7 +27,7 @@ def test_row_groups_are_full_whatever_the_batches(monkeypatch):
 
 
 def test_row_groups_of_wide_rows_end_by_size():
-    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60), 800)] == [120, 60]
+    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60), 800)] == [100, 80]
 
 
 def chunks(*sizes):

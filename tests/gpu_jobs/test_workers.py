@@ -48,6 +48,8 @@ def test_what_the_items_raise_is_raised_and_nothing_is_left_running():
         raise OSError("lost")
 
     before = threading.active_count()
+    results = in_order(lambda number: number, items())
+    assert next(results) == 1
     with pytest.raises(OSError, match="lost"):
-        list(in_order(lambda number: number, items()))
+        next(results)
     assert threading.active_count() == before
