@@ -149,7 +149,7 @@ def _require_packages() -> None:
 
 def _require_room(sizes: Sequence[int], output: Path) -> None:
     """Raises CliError when the data do not fit on the disk or into memory."""
-    there = next(folder for folder in output.resolve().parents if folder.exists())
+    there = next(f for f in (output.resolve(), *output.resolve().parents) if f.exists())
     needed, free = sum(sizes) * DISK_BYTES_PER_ROW, shutil.disk_usage(there).free
     if needed > free:
         raise CliError(f"the data need {size(needed)} on the disk, {size(free)} are free")
@@ -170,8 +170,12 @@ def _run(command: Sequence[str]) -> None:
         subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            last = line.rstrip()
-            tell(last)
+        try:
+            for line in process.stdout:
+                last = line.rstrip()
+                tell(last)
+        except BaseException:
+            process.terminate()
+            raise
     if process.returncode:
         raise CliError(last or "the comparison failed")

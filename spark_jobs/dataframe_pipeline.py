@@ -1,7 +1,8 @@
 """The DataFrame pipeline: Spark SQL's own aggregates, no Python on the way of a row.
 
-Many rows of few columns are scanned once, for sums that everything follows from; fewer rows, or
-more columns, in the long form, which takes less time to compile.
+Many rows of few columns are scanned once, for sums that everything follows from. Fewer rows, more
+columns, and nulls in so many patterns that the sums would hardly be fewer than the rows, take the
+long form.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import unquote
 
+import numpy
 import pyarrow
 from pyspark.sql import Column, DataFrame, SparkSession, functions, types
 from pyspark.sql.pandas.types import from_arrow_type
@@ -26,6 +28,10 @@ from spark_jobs.groups import check_number, in_order, key_text, key_type
 from spark_jobs.job import Pipeline, main
 from spark_jobs.long_form import MANY_ROWS, Cell
 from spark_jobs.parquet_parts import open_part
+
+SAMPLE_ROWS = 10_000
+ROWS_PER_CELL = 10
+"""What the one pass keeps of a cell, a key with a pattern of nulls, has to stand for some rows."""
 
 UNSIGNED = {
     pyarrow.uint8(): types.ShortType(),
@@ -40,10 +46,11 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs. Raises GroupingError, and what Spark and pyarrow raise."""
     with open_part(spec.inputs[0]) as part:
         schema = part.schema_arrow
+        few_cells = _few_cells(part, spec)
     group_type = pyarrow.string() if spec.group_by is None else schema.field(spec.group_by).type
     frame = read(session, spec, group_type)
     width = len(spec.columns)
-    if spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS:
+    if spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS and few_cells:
         cells, r = one_pass.summarise(frame, width, spec.rows)
         groups = in_order(_group_summaries(cells, group_type))
         varies = _varies(groups)[:MOST_CORRELATED]
@@ -62,6 +69,21 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     )
 
 
+def _few_cells(part: Any, spec: SparkSpec) -> bool:
+    """Whether a sample of the part's rows has few different keys with patterns of nulls."""
+    grouped = [] if spec.group_by is None else [spec.group_by]
+    names = list(dict.fromkeys([*spec.columns[: one_pass.MOST_COLUMNS], *grouped]))
+    for batch in part.iter_batches(SAMPLE_ROWS, columns=names):
+        absent = numpy.zeros(batch.num_rows, numpy.int64)
+        for index, name in enumerate(spec.columns[: one_pass.MOST_COLUMNS]):
+            absent |= batch[name].is_null().to_numpy(zero_copy_only=False).astype(int) << index
+        keys = [batch[name].cast(key_type(batch[name].type)) for name in grouped]
+        cells = pyarrow.table([pyarrow.array(absent), *keys], ["absent", *grouped])
+        different = cells.group_by(cells.column_names).aggregate([]).num_rows
+        return bool(different * ROWS_PER_CELL <= batch.num_rows)
+    return True
+
+
 def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:
     """The frame of `key`, what the rows are grouped by, and the columns as doubles c0, c1, …
 
@@ -77,7 +99,7 @@ def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:
     values = [
         _column(name).cast("double").alias(f"c{index}") for index, name in enumerate(spec.columns)
     ]
-    paths = [_path(uri) if uri.startswith("file:") else uri for uri in spec.inputs]
+    paths = [hadoop_path(uri) for uri in spec.inputs]
     return session.read.schema(schema).parquet(*paths).select(key.alias("key"), *values)
 
 
@@ -86,8 +108,10 @@ def spark_type(key: Any) -> types.DataType:
     return UNSIGNED.get(key) or from_arrow_type(key)
 
 
-def _path(uri: str) -> str:
-    """As Hadoop wants it: its characters as they are, but no part of it read as a pattern."""
+def hadoop_path(uri: str) -> str:
+    """As Hadoop wants a local file: its characters as they are, but no part read as a pattern."""
+    if not uri.startswith("file:"):
+        return uri
     return re.sub(r"[][{}*?\\]", r"\\\g<0>", unquote(uri))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ MOST_BASELINE_ROWS = 5_000_000
 
 
 def main() -> int:
+    # As an exception, so that the data are deleted.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     arguments = parse_arguments()
     output = arguments.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
@@ -71,8 +74,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")])
-    parser.add_argument("--output", type=Path)
+    parser.add_argument(
+        "--sizes", required=True, type=lambda text: [int(n) for n in text.split(",")]
+    )
+    parser.add_argument("--output", required=True, type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--baseline", action="store_true")
     return parser.parse_args()

@@ -84,13 +84,15 @@ def find(
 def spark_pays_from(sizes: tuple[SizeFindings, ...]) -> int | None:
     """The least size from which on Spark is faster than one machine, at all sizes measured.
 
-    Faster is a median below the fastest run of the other, for these runs did not alternate.
+    Faster is the slowest run of a pipeline below the fastest of the other, for these runs did not
+    alternate. Sizes at which something failed, or the summaries differ, show nothing.
     """
     found = None
     for size in sorted(sizes, key=lambda size: size.rows, reverse=True):
-        on_spark = [one.median_s for one in (size.rdd, size.dataframe) if one.median_s]
+        pipelines = (size.rdd, size.dataframe)
+        on_spark = [one.max_s for one in pipelines if one.max_s is not None and not one.error]
         alone = size.one_machine.min_s
-        if not (on_spark and alone and min(on_spark) < alone):
+        if not (size.agree and on_spark and alone and min(on_spark) < alone):
             break
         found = size.rows
     return found
@@ -132,7 +134,7 @@ def _ratio(slower: PipelineReport | None, faster: PipelineReport) -> float | Non
 
 def _verdict(pays_from: int | None, engine: str, startup_seconds: float) -> str:
     pays = (
-        f"At the largest of these sizes Spark is slower than {engine} on the same cores"
+        f"Up to the largest of these sizes Spark is not faster than {engine} on the same cores"
         if pays_from is None
         else f"From {pays_from:,} rows on Spark is faster than {engine} on the same cores"
     )

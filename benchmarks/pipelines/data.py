@@ -16,9 +16,6 @@ NULL_SHARE = 0.01
 ROW_GROUP_ROWS = 131_072
 """As normalization writes them."""
 
-BYTES_PER_ROW = 8 * len(COLUMNS) + 1
-"""On the disk: random doubles do not compress."""
-
 
 def write_dataset(path: Path, rows: int, seed: int) -> None:
     """Write `rows` to a Parquet file; the same seed gives the same data."""

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from contracts.spec import SparkSpec
 from contracts.summary import OUTLIER_Z, ColumnSummary, GroupSummary, Summary
 from spark_jobs.correlation import matrix
+from spark_jobs.dataframe_pipeline import hadoop_path
 from spark_jobs.groups import in_order
 
 Values = tuple[float | None, ...]
@@ -64,7 +65,11 @@ class Sums:
 def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs, whose grouping column is text."""
     width = len(spec.columns)
-    rows = session.read.parquet(*spec.inputs).select(spec.group_by, *spec.columns).rdd
+    rows = (
+        session.read.parquet(*map(hadoop_path, spec.inputs))
+        .select(spec.group_by, *spec.columns)
+        .rdd
+    )
     sums = (
         rows.map(lambda row: (row[0], tuple(row[1:])))
         .aggregateByKey(Sums(width), Sums.add, Sums.merge)

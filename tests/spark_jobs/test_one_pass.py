@@ -6,7 +6,7 @@ import numpy
 import pyarrow
 import pytest
 
-from spark_jobs import dataframe_pipeline, one_pass
+from spark_jobs import dataframe_pipeline, long_form, one_pass
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 from tests.spark_jobs.test_pipelines import numbers
 
@@ -33,6 +33,8 @@ def asked_again(monkeypatch):
 @pytest.fixture
 def assert_equals_the_oracle(spark_session, spec_of, monkeypatch):
     monkeypatch.setattr(dataframe_pipeline, "MANY_ROWS", 0)
+    monkeypatch.setattr(long_form, "MANY_ROWS", 0)
+    monkeypatch.setattr(dataframe_pipeline, "ROWS_PER_CELL", 0)
 
     def check(table, texts=None, **options):
         spec = spec_of(table, **options)
@@ -116,3 +118,17 @@ def test_most_columns_still_fit_into_one_pass(assert_equals_the_oracle, asked_ag
     names = [f"column {index}" for index in range(one_pass.MOST_COLUMNS)]
     assert_equals_the_oracle(pyarrow.table(numbers(400, names)))
     assert asked_again == {"by_group": [], "correlations": []}
+
+
+def test_nulls_in_too_many_patterns_take_the_long_form(spark_session, spec_of, monkeypatch):
+    monkeypatch.setattr(dataframe_pipeline, "MANY_ROWS", 0)
+    asked = []
+    function = one_pass.summarise
+    monkeypatch.setattr(one_pass, "summarise", lambda *all_: asked.append(1) or function(*all_))
+    rows = 1_000
+    few = {"a": [1.0, None] * 500, "g": ["x", "y"] * 500}
+    many = {"a": [1.0, None] * 500, "g": [str(index // 4) for index in range(rows)]}
+    for columns in (few, many):
+        spec = spec_of(pyarrow.table(columns), group_by="g")
+        assert dataframe_pipeline.summarise(spark_session, spec).rows == rows
+    assert asked == [1]
