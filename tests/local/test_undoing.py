@@ -12,7 +12,11 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[list[object]]:
     before = [signal.getsignal(number) for number in STOPPING]
-    yield list(before)
+    # Under nohup the tests inherit a SIGHUP that is ignored, and would wait for it for ever.
+    for number, handler in zip(STOPPING, before, strict=True):
+        if handler == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield [signal.getsignal(number) for number in STOPPING]
     for number, handler in zip(STOPPING, before, strict=True):
         signal.signal(number, handler)
 
