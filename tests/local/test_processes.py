@@ -49,7 +49,7 @@ def test_stop_ends_those_that_ignore_sigterm(
     tmp_path: Path, stubborn: subprocess.Popen[bytes]
 ) -> None:
     began = time.monotonic()
-    stop(list(marked(tmp_path)), 0.3)
+    stop(list(marked(tmp_path)), 1.0)
     assert list(marked(tmp_path)) == []
     assert time.monotonic() - began < 5
 

@@ -122,7 +122,8 @@ def test_the_assets_for_both_platforms_hold_the_same_code_of_ours(
 
 def test_the_packages_of_spark_are_imported_alone(local: Artifacts, tmp_path: Path) -> None:
     with tarfile.open(local.spark_packages) as opened:
-        opened.extractall(tmp_path, filter="data")
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+        opened.extractall(tmp_path)
     modules = ["numpy", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "pyarrow.fs"]
     alone = run_alone(imports(modules) + "; import boto3; boto3.client('s3')", tmp_path)
     assert alone.returncode == 0, alone.stderr
