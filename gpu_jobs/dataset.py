@@ -22,7 +22,7 @@ from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
 from gpu_jobs.csv_reader import CsvReader
 from gpu_jobs.json_reader import JsonReader
 from gpu_jobs.objects import ObjectStream
-from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
+from gpu_jobs.parquet_reader import Fetch, ParquetReader
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.text_stream import TextStream
 
@@ -127,27 +127,24 @@ class ParquetDataset:
         self.normalize = manifest.normalize
         self.warnings: list[str] = []
         self._reader = reader
-        self._kept = 0
 
     def first_pass(self) -> Iterator[Any]:
-        self.chunks, self._kept = [], 0
+        self.chunks = []
+        kept = 0
         for row_group in self._reader.row_groups():
-            yield from self._keep(row_group)
-
-    def _keep(self, row_group: RowGroup) -> Iterator[Any]:
-        """The batches of `row_group`, which stay in memory when all of them still fit there."""
-        batches: list[Any] = []
-        kept = self._kept
-        for batch in row_group.batches(side_by_side=True):
-            kept += batch.nbytes
-            if kept <= KEPT_BYTES:
-                batches.append(batch)
-            yield batch
-        if kept <= KEPT_BYTES:
-            self._kept = kept
-            self.chunks += map(InMemory, batches)
-        else:
-            self.chunks.append(replace(row_group, metadata=None))
+            batches: list[Any] = []
+            size = kept
+            for batch in row_group.batches(side_by_side=True):
+                size += batch.nbytes
+                if size <= KEPT_BYTES:
+                    batches.append(batch)
+                yield batch
+            # All batches of a row group are kept, or it is read again.
+            if size <= KEPT_BYTES:
+                kept = size
+                self.chunks += map(InMemory, batches)
+            else:
+                self.chunks.append(replace(row_group, metadata=None))
 
     def widen(self) -> None:
         raise RuntimeError("Parquet states its types, so that nothing can misfit")

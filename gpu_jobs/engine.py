@@ -109,16 +109,14 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
     return Measured(rows, columns, scaler, groups.too_many)
 
 
-def standardize(
-    dataset: Dataset, measured: Measured, device: Device, dtype: str, folder: Path
-) -> Iterator[Part]:
+def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) -> Iterator[Part]:
     """The second pass: the rows with z-scores in their place, as Parquet files in `folder`.
 
     Several parts are written at the same time, and given in the order of the rows.
     """
 
     def standardized(table: Any) -> Any:
-        scaled = device.to_host(measured.scaler.transform(to_block(table, measured.columns), dtype))
+        scaled = measured.scaler.transform(to_block(table, measured.columns), dtype)
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for index, name in enumerate(measured.columns):
             if name not in too_large:

@@ -94,7 +94,7 @@ class _Normalization:
         try:
             with full_disk_rejected(self._manifest, self._folder):
                 measured = self._measure(device)
-                self._standardize(measured, device)
+                self._standardize(measured)
         except RejectedError as error:
             log.info("rejected: %s", error)
             self._upload_quarantine()
@@ -124,9 +124,9 @@ class _Normalization:
             raise _too_many_groups(self._manifest.options.group_by)
         return measured
 
-    def _standardize(self, measured: Measured, device: Device) -> None:
+    def _standardize(self, measured: Measured) -> None:
         dtype = self._manifest.options.dtype
-        for part in standardize(self._dataset, measured, device, dtype, self._folder):
+        for part in standardize(self._dataset, measured, dtype, self._folder):
             self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
             part.path.unlink()
 

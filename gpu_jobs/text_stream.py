@@ -14,7 +14,7 @@ from contracts.manifest import Compression
 from gpu_jobs.errors import RejectedError
 
 BLOCK_BYTES = 4 << 20
-"""How much text is parsed at a time, and so the longest row."""
+"""The longest row, and how much is read at a time of a text that is not cut into pieces."""
 
 MAX_EXPANSION = 200
 """Text shrinks 3 to 20 times, at most about 100; only a bomb goes on beyond."""

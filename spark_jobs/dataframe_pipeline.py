@@ -44,13 +44,14 @@ UNSIGNED = {
 
 def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs. Raises GroupingError, and what Spark and pyarrow raise."""
+    width = len(spec.columns)
     with open_part(spec.inputs[0]) as part:
         schema = part.schema_arrow
-        few_cells = _few_cells(part, spec)
+        scans_once = spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS
+        scans_once = scans_once and _few_cells(part, spec)
     group_type = pyarrow.string() if spec.group_by is None else schema.field(spec.group_by).type
     frame = read(session, spec, group_type)
-    width = len(spec.columns)
-    if spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS and few_cells:
+    if scans_once:
         cells, r = one_pass.summarise(frame, width, spec.rows)
         groups = in_order(_group_summaries(cells, group_type))
         varies = _varies(groups)[:MOST_CORRELATED]
@@ -72,13 +73,13 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
 def _few_cells(part: Any, spec: SparkSpec) -> bool:
     """Whether a sample of the part's rows has few different keys with patterns of nulls."""
     grouped = [] if spec.group_by is None else [spec.group_by]
-    names = list(dict.fromkeys([*spec.columns[: one_pass.MOST_COLUMNS], *grouped]))
+    names = list(dict.fromkeys([*spec.columns, *grouped]))
     for batch in part.iter_batches(SAMPLE_ROWS, columns=names):
         absent = numpy.zeros(batch.num_rows, numpy.int64)
-        for index, name in enumerate(spec.columns[: one_pass.MOST_COLUMNS]):
+        for index, name in enumerate(spec.columns):
             absent |= batch[name].is_null().to_numpy(zero_copy_only=False).astype(int) << index
         keys = [batch[name].cast(key_type(batch[name].type)) for name in grouped]
-        cells = pyarrow.table([pyarrow.array(absent), *keys], ["absent", *grouped])
+        cells = pyarrow.table([pyarrow.array(absent), *keys], ["absent", "key"][: 1 + len(keys)])
         different = cells.group_by(cells.column_names).aggregate([]).num_rows
         return bool(different * ROWS_PER_CELL <= batch.num_rows)
     return True

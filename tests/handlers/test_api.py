@@ -312,8 +312,8 @@ def test_posted_records_become_a_submitted_job_and_an_upload(
 
     assert answer.status == 202
     assert answer.json == {"job_id": "mine", "status": "SUBMITTED", "status_url": "/jobs/mine"}
-    assert urljoin(f"https://host/root{path}", answer.headers["Location"]) == (
-        "https://host/root/jobs/mine"
+    assert urljoin(f"https://host/stage{path}", answer.headers["Location"]) == (
+        "https://host/stage/jobs/mine"
     )
     job = store.get("mine")
     stored = s3.get_object(Bucket="ingest", Key="input/inline/mine.jsonl")

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow.parquet
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from contracts.spec import SparkSpec
 from local.compute.spark_command import spark_home
 from local.toolchain import java_home
+from spark_jobs.dataframe_pipeline import read
 from spark_jobs.session import open_session
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -88,3 +90,16 @@ def spec_of(tmp_path: Path) -> Callable[..., SparkSpec]:
         )
 
     return make
+
+
+@pytest.fixture
+def table() -> Any:
+    """Forty rows of three columns with odd names, one of them narrow, in two groups."""
+    x, y = numpy.random.default_rng(4).normal(size=(2, 40))
+    return pyarrow.table({"x": x, "X": x + y, "a.b": y.astype("float32"), "g": ["a", None] * 20})
+
+
+@pytest.fixture
+def frame(spark_session: SparkSession, spec_of: Callable[..., SparkSpec], table: Any) -> DataFrame:
+    """`table` as the DataFrame pipeline reads it."""
+    return read(spark_session, spec_of(table, group_by="g"), pyarrow.string())

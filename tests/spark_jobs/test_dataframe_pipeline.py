@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy
 import pyarrow
 import pytest
 from pyspark.sql import types
@@ -10,17 +9,6 @@ from pyspark.sql import types
 from spark_jobs.dataframe_pipeline import read, spark_type, summarise
 from spark_jobs.turns import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
-
-
-@pytest.fixture
-def table():
-    x, y = numpy.random.default_rng(4).normal(size=(2, 40))
-    return pyarrow.table({"x": x, "X": x + y, "a.b": y.astype("float32"), "g": ["a", None] * 20})
-
-
-@pytest.fixture
-def frame(spark_session, spec_of, table):
-    return read(spark_session, spec_of(table, group_by="g"), pyarrow.string())
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy
-import pyarrow
 import pytest
 
 from spark_jobs import long_form
-from spark_jobs.dataframe_pipeline import read
 from spark_jobs.long_form import MANY_ROWS, by_group, correlations
-
-
-@pytest.fixture
-def table():
-    x, y = numpy.random.default_rng(4).normal(size=(2, 40))
-    return pyarrow.table({"x": x, "X": x + y, "a.b": y.astype("float32"), "g": ["a", None] * 20})
-
-
-@pytest.fixture
-def frame(spark_session, spec_of, table):
-    return read(spark_session, spec_of(table, group_by="g"), pyarrow.string())
 
 
 def test_statistics_by_group_are_a_row_for_each_group_and_column(frame):

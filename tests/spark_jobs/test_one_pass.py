@@ -126,9 +126,9 @@ def test_nulls_in_too_many_patterns_take_the_long_form(spark_session, spec_of, m
     function = one_pass.summarise
     monkeypatch.setattr(one_pass, "summarise", lambda *all_: asked.append(1) or function(*all_))
     rows = 1_000
-    few = {"a": [1.0, None] * 500, "g": ["x", "y"] * 500}
-    many = {"a": [1.0, None] * 500, "g": [str(index // 4) for index in range(rows)]}
+    few = {"a": [1.0, None] * 500, "absent": ["x", "y"] * 500}
+    many = {"a": [1.0, None] * 500, "absent": [str(index // 4) for index in range(rows)]}
     for columns in (few, many):
-        spec = spec_of(pyarrow.table(columns), group_by="g")
+        spec = spec_of(pyarrow.table(columns), group_by="absent")
         assert dataframe_pipeline.summarise(spark_session, spec).rows == rows
     assert asked == [1]

@@ -30,9 +30,8 @@ def normalize(source: Path, columns: list[str], output: Path) -> None:
             folder,
             Quarantine(folder / "quarantine.jsonl"),
         )
-        device = choose_device(use_gpu=False)
-        measured = measure(dataset, device, None)
-        for part in standardize(dataset, measured, device, "float64", folder):
+        measured = measure(dataset, choose_device(use_gpu=False), None)
+        for part in standardize(dataset, measured, "float64", folder):
             # What the job does with a part is to upload it.
             part.path.rename(output / part.path.name)
 
