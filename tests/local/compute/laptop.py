@@ -75,9 +75,9 @@ class Laptop:
 
 
 def is_alive(pid: int) -> bool:
-    """False for a zombie too: it is dead, and only waits for its parent to notice."""
+    """False for what is on its way out or a zombie too: it has no memory, so it runs no more."""
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).memory_info().vms)
     except psutil.NoSuchProcess:
         return False
 
