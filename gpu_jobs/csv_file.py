@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from gpu_jobs.csv_parser import MAX_RAGGED_RUN, CsvParser, Parsed, RaggedRow
 from gpu_jobs.csv_records import pieces
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText, invalid_utf8_offset
-from gpu_jobs.workers import in_order
+from gpu_jobs.workers import in_order, unchanged
 
 
 class CsvFile:
@@ -35,17 +35,19 @@ class CsvFile:
         self._ragged_records = array("q")
         self._ragged: list[RaggedRow] = []
 
-    def batches(self, types: Mapping[str, Any]) -> Iterator[Any]:
-        """The rows as record batches of `types`; ragged rows wait for `take_ragged` meanwhile.
+    def batches(
+        self, types: Mapping[str, Any], function: Callable[[Any], Any] = unchanged
+    ) -> Iterator[Any]:
+        """`function` of each record batch; ragged rows wait for `take_ragged` meanwhile.
 
-        The batches' columns have the order of `types`, whatever the header's is.
+        The batches' columns have the types and the order of `types`, whatever the header's is.
         Raises MisfitError when a cell has not its column's type, RejectedError otherwise.
         """
         end = self._delimiter.join("\x1c" * (len(types) + 1))
         text = self._open_text(self._source, ending=f"\n{end}\n".encode())
         parser = CsvParser(types, self._delimiter, self._source.key)
         ended = False
-        for before, parsed in self._parsed(parser, text):
+        for before, parsed in self._parsed(parser, text, function):
             ended = ended or any(row.text == end for row in parsed.ragged)
             yield from self._deliver(before, parsed, end)
         if not ended:
@@ -56,18 +58,25 @@ class CsvFile:
                 self.place(self._last_record),
             )
 
-    def _parsed(self, parser: CsvParser, text: Any) -> Iterator[tuple[int, Parsed]]:
+    def _parsed(
+        self, parser: CsvParser, text: Any, function: Callable[[Any], Any]
+    ) -> Iterator[tuple[int, Parsed]]:
         """What is parsed, and how many records stand before the text that it is of."""
+
+        def parse(piece: memoryview) -> Parsed:
+            return parser.parse(piece).apply(function)
+
         texts = pieces(text, self._delimiter, parser.columns)
         for first in texts:
-            yield 0, parser.parse(first)
+            yield 0, parse(first)
             break
-        for parsed in in_order(parser.parse, texts):
+        for parsed in in_order(parse, texts):
             yield self._last_record, parsed
         before = self._last_record if parser.has_header else 0
         if rest := text.read(1):
             text.unread(rest)
-            for parsed in parser.parse_stream(text):
+            blocks = parser.parse_stream(text)
+            for parsed in in_order(lambda block: block.apply(function), blocks):
                 yield before, parsed
 
     def _deliver(self, before: int, parsed: Parsed, end: str) -> Iterator[Any]:
@@ -84,9 +93,9 @@ class CsvFile:
             )
         if parsed.error is not None:
             raise self._translate(parsed.error) from parsed.error
-        for batch in parsed.batches:
+        for batch, result in zip(parsed.batches, parsed.results, strict=True):
             self._delivered += batch.num_rows
-            yield batch
+            yield result
 
     def take_ragged(self) -> list[RaggedRow]:
         """The ragged rows that were met since the last call."""

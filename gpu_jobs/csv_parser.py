@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,20 @@ class RaggedRow:
 
 @dataclass
 class Parsed:
-    """Some rows of a text, and the error behind which no more of it can be parsed."""
+    """Some rows of a text, and the error behind which no more of it can be parsed.
+
+    `results` are what `apply` made of the batches.
+    """
 
     batches: list[Any] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
     ragged: list[RaggedRow] = field(default_factory=list)
     error: Exception | None = None
+
+    def apply(self, function: Callable[[Any], Any]) -> Parsed:
+        """Call `function` with each of the batches."""
+        self.results = [function(batch) for batch in self.batches]
+        return self
 
     def keep_aside(self, row: Any) -> str:
         """pyarrow's handler of invalid rows."""
@@ -67,9 +76,15 @@ class CsvParser:
     def parse(self, text: memoryview) -> Parsed:
         """All rows of `text`. Raises RejectedError when the header has other columns."""
         parsed = Parsed()
+        file = pyarrow.BufferReader(text)
         try:
-            reader = self._open(pyarrow.BufferReader(text), parsed.keep_aside, len(text))
-            parsed.batches = [batch.select(list(self._types)) for batch in reader]
+            if self._header is None:
+                found = list(self._open(file, parsed.keep_aside, len(text)))
+            else:
+                # Parses on this thread, where what `_open` gives would leave it to another one.
+                options = self._options(parsed.keep_aside, len(text))
+                found = pyarrow.csv.read_csv(file, **options).to_batches()
+            parsed.batches = [batch.select(list(self._types)) for batch in found]
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
             parsed.error = error
         return parsed
@@ -80,25 +95,31 @@ class CsvParser:
         try:
             file = pyarrow.PythonFile(text, mode="r")
             for batch in self._open(file, parsed.keep_aside, BLOCK_BYTES):
-                yield Parsed([batch.select(list(self._types))], parsed.ragged)
+                yield Parsed([batch.select(list(self._types))], ragged=parsed.ragged)
                 parsed.ragged = []
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
             parsed.error = error
         yield parsed
 
     def _open(self, text: Any, keep_aside: Any, block_bytes: int) -> Any:
-        reader = pyarrow.csv.open_csv(
-            text,
-            # With threads the rows have no numbers; open_csv parses on one thread in any case.
-            read_options=pyarrow.csv.ReadOptions(
+        reader = pyarrow.csv.open_csv(text, **self._options(keep_aside, block_bytes))
+        if self._header is None:
+            check_names(reader.schema.names, list(self._types), self._key)
+            self._header = reader.schema.names
+        return reader
+
+    def _options(self, keep_aside: Any, block_bytes: int) -> dict[str, Any]:
+        return {
+            # With threads the rows have no numbers.
+            "read_options": pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=block_bytes, column_names=self._header
             ),
-            parse_options=pyarrow.csv.ParseOptions(
+            "parse_options": pyarrow.csv.ParseOptions(
                 delimiter=self._delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=keep_aside,
             ),
-            convert_options=pyarrow.csv.ConvertOptions(
+            "convert_options": pyarrow.csv.ConvertOptions(
                 column_types=self._types,
                 null_values=NULL_SPELLINGS,
                 true_values=TRUE_SPELLINGS,
@@ -106,8 +127,4 @@ class CsvParser:
                 strings_can_be_null=False,
                 quoted_strings_can_be_null=True,
             ),
-        )
-        if self._header is None:
-            check_names(reader.schema.names, list(self._types), self._key)
-            self._header = reader.schema.names
-        return reader
+        }

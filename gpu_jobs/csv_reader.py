@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow
@@ -13,6 +13,7 @@ from gpu_jobs.quarantine import BadRow, Quarantine
 from gpu_jobs.text_stream import OpenText
 from gpu_jobs.text_types import candidates, narrowed, narrowest, text_types
 from gpu_jobs.wording import quoted
+from gpu_jobs.workers import unchanged
 
 
 class CsvReader:
@@ -25,14 +26,17 @@ class CsvReader:
         self.types = text_types(manifest)
         self.warnings: list[str] = []
 
-    def batches(self) -> Iterator[Any]:
-        """All rows of all files in order. Raises MisfitError, RejectedError."""
+    def batches(self, function: Callable[[Any], Any] = unchanged) -> Iterator[Any]:
+        """`function`, on all cores, of each record batch of all files, in order.
+
+        Raises MisfitError, RejectedError.
+        """
         self._quarantine.clear()
         for source in self._manifest.files:
             file = self._open(source)
-            for batch in file.batches(self.types):
+            for result in file.batches(self.types, function):
                 self._keep_aside(source.key, file)
-                yield batch
+                yield result
             self._keep_aside(source.key, file)
 
     def widen(self) -> None:

@@ -10,8 +10,8 @@ import numpy
 
 from gpu_jobs.text_stream import TextStream
 
-PIECE_BYTES = 2 << 20
-PIECE_BYTES_PER_COLUMN = 4096
+PIECE_BYTES = 4 << 20
+PIECE_BYTES_PER_COLUMN = 16 << 10
 """What is parsed of so little stays near the cores, and its memory is soon used again; wide rows
 need more, since each piece costs some time for each column."""
 

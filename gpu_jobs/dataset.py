@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow
 
@@ -22,9 +22,12 @@ from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
 from gpu_jobs.csv_reader import CsvReader
 from gpu_jobs.json_reader import JsonReader
 from gpu_jobs.objects import ObjectStream
-from gpu_jobs.parquet_reader import Fetch, ParquetReader
+from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.text_stream import TextStream
+from gpu_jobs.workers import in_order
+
+Result = TypeVar("Result")
 
 OpenObject = Callable[[SourceObject], io.RawIOBase]
 """The bytes of a source from its start."""
@@ -46,8 +49,11 @@ class Dataset(Protocol):
     @property
     def warnings(self) -> list[str]: ...
 
-    def first_pass(self) -> Iterator[Any]:
-        """The rows, from the source. Raises RejectedError; MisfitError: `widen`, begin again."""
+    def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
+        """`function`, on all cores, of each record batch of the rows, in order.
+
+        Raises RejectedError; MisfitError: `widen`, begin again.
+        """
 
     def widen(self) -> None:
         """Find out, by reading everything, which types the columns really have."""
@@ -103,15 +109,15 @@ class TextDataset:
     def warnings(self) -> list[str]:
         return self._reader.warnings
 
-    def first_pass(self) -> Iterator[Any]:
+    def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
         self.chunks = []
         size = 0
         schema = pyarrow.schema(list(self._reader.types.items()))
         with closing(ScratchFile(self._scratch, schema)) as scratch:
-            for batch in self._reader.batches():
+            for batch, result in self._reader.batches(lambda batch: (batch, function(batch))):
                 size += batch.nbytes
                 self.chunks.append(InMemory(batch) if size <= KEPT_BYTES else scratch.keep(batch))
-                yield batch
+                yield result
         self.scratch_bytes = self._scratch.stat().st_size if size > KEPT_BYTES else 0
 
     def widen(self) -> None:
@@ -128,23 +134,31 @@ class ParquetDataset:
         self.warnings: list[str] = []
         self._reader = reader
 
-    def first_pass(self) -> Iterator[Any]:
-        self.chunks = []
-        kept = 0
-        for row_group in self._reader.row_groups():
-            batches: list[Any] = []
-            size = kept
-            for batch in row_group.batches(side_by_side=True):
+    def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
+        def read(planned: tuple[RowGroup, bool]) -> tuple[list[Chunk], list[Result]]:
+            row_group, is_kept = planned
+            kept: list[Chunk] = []
+            results = []
+            size = 0
+            for batch in row_group.batches():
                 size += batch.nbytes
-                if size <= KEPT_BYTES:
-                    batches.append(batch)
-                yield batch
-            # All batches of a row group are kept, or it is read again.
-            if size <= KEPT_BYTES:
-                kept = size
-                self.chunks += map(InMemory, batches)
-            else:
-                self.chunks.append(replace(row_group, metadata=None))
+                # A row group that takes more than it was planned with is read again instead.
+                is_kept = is_kept and size <= row_group.nbytes
+                kept = [*kept, InMemory(batch)] if is_kept else []
+                results.append(function(batch))
+            return kept or [replace(row_group, metadata=None)], results
+
+        self.chunks = []
+        for chunks, results in in_order(read, self._planned()):
+            self.chunks += chunks
+            yield from results
+
+    def _planned(self) -> Iterator[tuple[RowGroup, bool]]:
+        """The row groups, and whether the rows of each are to be kept."""
+        free = KEPT_BYTES
+        for row_group in self._reader.row_groups():
+            yield row_group, row_group.nbytes <= free
+            free -= row_group.nbytes
 
     def widen(self) -> None:
         raise RuntimeError("Parquet states its types, so that nothing can misfit")

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 
 from contracts.metrics import ColumnMetrics
-from gpu_jobs.arrays import to_block, to_column
+from gpu_jobs.arrays import to_blocks, to_column
 from gpu_jobs.chunks import Chunk
 from gpu_jobs.dataset import Dataset
 from gpu_jobs.device import Device
@@ -27,9 +27,6 @@ from gpu_jobs.workers import in_order, workers
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
-
-MEASURED_BYTES = 16 << 20
-"""How much of the rows, in memory, is measured at a time."""
 
 _TYPES = {"float64": pyarrow.float64(), "float32": pyarrow.float32()}
 
@@ -88,23 +85,24 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
     columns = dataset.normalize
     if not columns:
         raise no_numeric_column()
-    scaler = StandardScaler(len(columns), device.xp)
+    scaler = StandardScaler(len(columns), device.xp, copy=False)
     groups = GroupCount(group_by)
     rows = 0
 
-    def learn(table: Any) -> tuple[int, StandardScaler, GroupCount]:
-        of_table = GroupCount(None if groups.too_many else group_by)
-        of_table.add(table)
-        learned = StandardScaler(len(columns), device.xp).partial_fit(to_block(table, columns))
-        return table.num_rows, learned, of_table
+    def learn(batch: Any) -> tuple[int, StandardScaler, GroupCount]:
+        of_batch = GroupCount(None if groups.too_many else group_by)
+        of_batch.add(batch)
+        learned = StandardScaler(len(columns), device.xp, copy=False)
+        for block in to_blocks(batch, columns, learned.block_values):
+            learned.partial_fit(block)
+        return batch.num_rows, learned, of_batch
 
     progress = Progress("read")
-    tables = row_groups(dataset.first_pass(), MEASURED_BYTES)
-    for of_table, learned, found in in_order(learn, tables):
+    for of_batch, learned, found in dataset.first_pass(learn):
         scaler.merge(learned)
         groups.merge(found)
-        rows += of_table
-        progress.advance(of_table)
+        rows += of_batch
+        progress.advance(of_batch)
     progress.end()
     return Measured(rows, columns, scaler, groups.too_many)
 
@@ -116,11 +114,16 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
     """
 
     def standardized(table: Any) -> Any:
-        scaled = measured.scaler.transform(to_block(table, measured.columns), dtype)
+        scaler = measured.scaler
+        pieces: dict[str, list[Any]] = {name: [] for name in measured.columns}
+        for block in to_blocks(table, measured.columns, scaler.block_values):
+            scaled = scaler.transform(block, dtype)
+            for index, name in enumerate(measured.columns):
+                pieces[name].append(to_column(scaled[:, index], _TYPES[dtype]))
         columns = dict(zip(table.column_names, table.columns, strict=True))
-        for index, name in enumerate(measured.columns):
+        for name in measured.columns:
             if name not in too_large:
-                columns[name] = to_column(scaled[:, index], _TYPES[dtype])
+                columns[name] = pyarrow.chunked_array(pieces[name])
         return pyarrow.table(columns)
 
     def write(numbered: tuple[int, list[Chunk]]) -> Part:

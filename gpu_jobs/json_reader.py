@@ -6,7 +6,7 @@ columns, goes through Python line by line, which knows the lines and can keep so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText
 from gpu_jobs.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
 from gpu_jobs.wording import quoted
-from gpu_jobs.workers import in_order
+from gpu_jobs.workers import in_order, unchanged
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,19 @@ class JsonReader:
         self.types = text_types(manifest)
         self.warnings: list[str] = []
 
-    def batches(self) -> Iterator[Any]:
-        """All rows of all files in order. Raises MisfitError, RejectedError."""
+    def batches(self, function: Callable[[Any], Any] = unchanged) -> Iterator[Any]:
+        """`function`, on all cores, of each record batch of all files, in order.
+
+        Raises MisfitError, RejectedError.
+        """
+
+        def parse(block: Block) -> tuple[Block, list[Any] | None]:
+            batches = self._parse_block(block)
+            return block, None if batches is None else list(map(function, batches))
+
         self._quarantine.clear()
-        for block, batches in in_order(lambda b: (b, self._parse_block(b)), self._blocks()):
-            yield from [self._parse_lines(block)] if batches is None else batches
+        for block, results in in_order(parse, self._blocks()):
+            yield from [function(self._parse_lines(block))] if results is None else results
 
     def widen(self) -> None:
         """Read every line; widen the columns that do not fit, add columns that come late.

@@ -33,6 +33,7 @@ from gpu_jobs.device import Device, choose_device
 from gpu_jobs.disk import check_disk, full_disk_rejected
 from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
+from gpu_jobs.memory import use_small_pages
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.wording import quoted
 
@@ -51,6 +52,7 @@ def main() -> int:
     arguments = parser.parse_args()
     # As a container's first process, Python would ignore the signal that terminates a job.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    use_small_pages()
     return run(arguments.spec, s3_client(), os.environ["AWS_BATCH_JOB_ID"])
 
 

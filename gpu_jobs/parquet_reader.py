@@ -16,15 +16,17 @@ from contracts.manifest import Manifest, SourceObject
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.wording import quoted
-from gpu_jobs.workers import in_order
 
-BATCH_ROWS = 65_536
-BATCH_CELLS = 4 << 20
-BATCH_BYTES = 64 << 20
+BATCH_ROWS = 131_072
+BATCH_BYTES = 16 << 20
 """A batch ends at whichever comes first, so that wide and long rows stay within bounds too."""
 
 READ_BYTES = 1 << 20
-"""How much of a column is read from disk at a time."""
+READ_BYTES_IN_ALL = 32 << 20
+"""How much of a column is read from disk at a time, and of all columns together."""
+
+VARIABLE_BITS = 128
+"""What a value without a fixed size takes in memory at least, about."""
 
 _NULL = pyarrow.null()
 
@@ -44,7 +46,6 @@ class ParquetReader:
         self._expected = {column.name: column.type for column in manifest.columns}
         self._fetch = fetch
         self._folder = folder
-        self._batch_rows = max(1, min(BATCH_ROWS, BATCH_CELLS // len(manifest.columns)))
 
     def row_groups(self) -> Iterator[RowGroup]:
         """All rows of all files in order. Raises RejectedError."""
@@ -54,14 +55,13 @@ class ParquetReader:
                 metadata = file.metadata
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
-                size = metadata.row_group(group).total_byte_size
+                encoded = metadata.row_group(group).total_byte_size
                 yield RowGroup(
                     key=source.key,
                     path=self._path(index),
                     group=group,
                     rows=rows,
-                    nbytes=size,
-                    batch_rows=max(1, min(self._batch_rows, BATCH_BYTES * rows // max(1, size))),
+                    nbytes=max(encoded, _least_bytes(types, rows)),
                     types=types,
                     metadata=metadata,
                 )
@@ -111,7 +111,8 @@ class ParquetReader:
 class RowGroup:
     """One row group of the local copy at `path`, to be read as often as it is asked.
 
-    `metadata` is the file's, None when it is to be read again.
+    `nbytes` is the size of its rows in memory, about. `metadata` is the file's, None when it is to
+    be read again.
     """
 
     key: str
@@ -119,12 +120,12 @@ class RowGroup:
     group: int
     rows: int
     nbytes: int
-    batch_rows: int
     types: Mapping[str, Any]
     metadata: Any = None
 
-    def batches(self, side_by_side: bool = False) -> Iterator[Any]:
-        """The rows, on this thread alone or `side_by_side` on all cores. Raises RejectedError."""
+    def batches(self) -> Iterator[Any]:
+        """The rows, on this thread alone. Raises RejectedError."""
+        batch_rows = BATCH_BYTES * self.rows // max(1, self.nbytes)
         with (
             _readable(f"row group {self.group} of {self.key}"),
             pyarrow.parquet.ParquetFile(
@@ -132,15 +133,27 @@ class RowGroup:
                 metadata=self.metadata,
                 # Else the bytes of the whole row group would be in memory.
                 pre_buffer=False,
-                buffer_size=READ_BYTES,
+                buffer_size=min(READ_BYTES, READ_BYTES_IN_ALL // len(self.types)),
                 page_checksum_verification=True,
             ) as file,
         ):
-            found = file.iter_batches(
-                self.batch_rows, row_groups=[self.group], use_threads=side_by_side
-            )
-            conform = functools.partial(_conform, types=self.types)
-            yield from in_order(conform, found) if side_by_side else map(conform, found)
+            for batch in file.iter_batches(
+                max(1, min(BATCH_ROWS, batch_rows)), row_groups=[self.group], use_threads=False
+            ):
+                yield _conform(batch, self.types)
+
+
+def _least_bytes(types: Mapping[str, Any], rows: int) -> int:
+    """What so many rows take in memory at least: each value, and a bit that says it is there."""
+
+    def bits(type_: Any) -> int:
+        try:
+            return int(type_.bit_width)
+        except ValueError:
+            return VARIABLE_BITS
+
+    # A value more, since each column ends with a whole byte.
+    return (rows + 8) * sum(1 + bits(type_) for type_ in types.values()) // 8
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow
 import pyarrow.parquet
 
@@ -52,20 +53,20 @@ def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
     return [part for part in planned if part]
 
 
-def row_groups(batches: Iterable[Any], most_bytes: int = ROW_GROUP_BYTES) -> Iterator[Any]:
+def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
     """The rows of `batches` in tables of ROW_GROUP_ROWS, or fewer where they are wide or last."""
     waiting: list[Any] = []
     rows = size = 0
     for batch in batches:
         rest = batch
         while rest.num_rows:
-            fitting = (most_bytes - size) * rest.num_rows // max(1, rest.nbytes)
+            fitting = (ROW_GROUP_BYTES - size) * rest.num_rows // max(1, rest.nbytes)
             piece = rest.slice(0, max(1, min(ROW_GROUP_ROWS - rows, fitting)))
             rest = rest.slice(piece.num_rows)
             waiting.append(piece)
             rows += piece.num_rows
             size += piece.nbytes
-            if rows == ROW_GROUP_ROWS or size >= most_bytes:
+            if rows == ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
                 yield pyarrow.Table.from_batches(waiting)
                 waiting, rows, size = [], 0, 0
     if waiting:
@@ -103,7 +104,6 @@ def _open_writer(path: Path, rows: Any) -> Any:
         use_dictionary=repeating,
         # Noise reaches as far in every row group: its extremes would help nobody to skip one.
         write_statistics=[leaf for leaf in leaves if leaf not in noise],
-        write_page_checksum=True,
         write_batch_size=WRITTEN_VALUES,
     )
 
@@ -122,13 +122,13 @@ def _is_noise(column: Any) -> bool:
     """Whether they are floating-point numbers that compression takes less than a tenth off."""
     if not pyarrow.types.is_floating(column.type):
         return False
-    values = column.drop_null().to_numpy().tobytes()
+    values = numpy.from_dlpack(column.drop_null().combine_chunks()).tobytes()
     return len(pyarrow.compress(values, codec="zstd", asbytes=True)) > 0.9 * len(values)
 
 
 def _leaf_columns(schema: Any) -> list[str]:
     """The columns as Parquet knows them: those within nested ones by themselves."""
     empty = io.BytesIO()
-    pyarrow.parquet.write_table(schema.empty_table(), empty)
+    pyarrow.parquet.ParquetWriter(empty, schema).close()
     leaves = pyarrow.parquet.ParquetFile(empty).schema
     return [leaves.column(index).path for index in range(len(leaves))]

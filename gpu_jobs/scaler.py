@@ -31,14 +31,20 @@ class StandardScaler:
     `xp` is numpy or cupy, and says where the arithmetic is done. Blocks are numbers of shape
     (rows, columns), read fastest as float64 with contiguous columns (Fortran order); with cupy
     they lie on the host or on the device. Threads may share a scaler to transform, and fit one
-    each to merge.
+    each to merge. With `copy=False` blocks on the host may be overwritten.
     """
 
-    def __init__(self, columns: int, xp: ModuleType = numpy) -> None:
+    def __init__(self, columns: int, xp: ModuleType = numpy, copy: bool = True) -> None:
         self._xp: Any = xp
+        self._copy = copy
         self.moments_: list[Moments] = [Moments()] * columns
         self.nulls_ = numpy.zeros(columns, dtype=numpy.int64)
         self.non_finite_ = numpy.zeros(columns, dtype=numpy.int64)
+
+    @property
+    def block_values(self) -> int:
+        """About how many values a block on the host should have, for speed."""
+        return tiles.TILE if self._xp is numpy else lanes.CHUNK
 
     @property
     def n_samples_seen_(self) -> Any:
@@ -66,7 +72,10 @@ class StandardScaler:
         """Take the block's values into the moments."""
         if not len(block):
             return self
-        measured = tiles.measure(block) if self._xp is numpy else lanes.measure(self._xp, block)
+        if self._xp is numpy:
+            measured = tiles.measure(block, self._copy)
+        else:
+            measured = lanes.measure(self._xp, block)
         for index, rows, nulls, moments in measured:
             self.moments_[index] = self.moments_[index].merge(moments)
             self.nulls_[index] += nulls
@@ -84,9 +93,10 @@ class StandardScaler:
     def transform(self, block: Any, dtype: Any = numpy.float64) -> Any:
         """The block's z-scores, NaN where there was no finite value.
 
-        A new array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the
-        block lies: NumPy's, or cupy's for a block on the device.
+        An array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the block
+        lies: NumPy's, or cupy's for a block on the device. It is a new one, or with `copy=False`
+        it may be the block's.
         """
         if self._xp is numpy or not len(block):
-            return tiles.standardize(block, self.mean_, self.scale_, dtype)
+            return tiles.standardize(block, self.mean_, self.scale_, dtype, self._copy)
         return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)

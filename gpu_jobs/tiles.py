@@ -1,8 +1,9 @@
-"""The scaler's arithmetic on the CPU: column by column, in tiles that stay in the core's cache.
+"""The scaler's arithmetic on the CPU: tile by tile, a few thousand rows of all columns.
 
-A tile is read from memory once; the passes over it that follow find it in the cache. Its moments
-are those of the corrected two-pass algorithm: the deviations are taken from the tile's own mean,
-and their sum, which is 0 but for rounding, corrects both the mean and the sum of squares.
+A tile stays near the core while one NumPy call after the other passes over it, and is large
+enough that threads do not wait for each other: they hold Python's lock between two calls. A tile's
+moments are those of the corrected two-pass algorithm: the deviations are taken from the tile's own
+mean, and their sum, which is 0 but for rounding, corrects both the mean and the sum of squares.
 
 Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing the Sample Variance:
 Analysis and Recommendations", The American Statistician 37 (1983).
@@ -10,7 +11,6 @@ Analysis and Recommendations", The American Statistician 37 (1983).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,36 +18,41 @@ import numpy
 
 from contracts.moments import Moments
 
-# Values; a tile and its deviations are 512 KiB, half of a server core's second-level cache.
-TILE = 32_768
+TILE = 2**18
+"""Values, 2 MiB; with less, two threads take each other the time that they save in the cache."""
+
+TILE_ROWS = 2**15
 
 
-def measure(block: Any) -> Iterator[tuple[int, int, int, Moments]]:
+def measure(block: Any, copy: bool = True) -> Iterator[tuple[int, int, int, Moments]]:
     """The index of a column, and rows, NaNs and moments of one of its tiles, in the rows' order.
 
-    `block` is anything that NumPy takes for an array of shape (rows, columns).
+    `block` is anything that NumPy takes for an array of shape (rows, columns). Without `copy` it
+    may be overwritten.
     """
     values = _by_columns(block)
-    scratch = numpy.empty(min(TILE, len(values)))
-    for index, tile in _tiles(values):
-        cells = values[tile, index]
-        nulls, moments = _of_tile(cells, scratch)
-        yield index, len(cells), nulls, moments
+    for tile in _tiles(*values.shape):
+        cells = values[tile].copy(order="F") if copy else values[tile]
+        nulls, moments = _of_tile(cells)
+        for index, of_column in enumerate(moments):
+            yield tile[1].start + index, len(cells), int(nulls[index]), of_column
 
 
-def standardize(block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
-    """(block - mean) / scale as a new array of `dtype`, NaN where that is not finite."""
+def standardize(block: Any, mean: Any, scale: Any, dtype: Any, copy: bool = True) -> Any:
+    """(block - mean) / scale as an array of `dtype`, NaN where that is not finite.
+
+    It is a new one, or without `copy` it may be the block's.
+    """
     values = _by_columns(block)
-    z = numpy.empty(values.shape, dtype, order="F")
-    scratch = numpy.empty(min(TILE, len(values)))
+    in_place = not copy and dtype == numpy.float64
+    z = values if in_place else numpy.empty(values.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
-        for index, tile in _tiles(values):
-            cells, scaled = values[tile, index], z[tile, index]
-            deviation = numpy.subtract(cells, mean[index], out=scratch[: len(cells)])
-            numpy.divide(deviation, scale[index], out=scaled, casting="same_kind")
-            infinite = numpy.isinf(scaled)
-            if infinite.any():
-                scaled[infinite] = numpy.nan
+        for tile in _tiles(*values.shape):
+            scaled = z[tile]
+            deviation = scaled if dtype == numpy.float64 else numpy.empty(scaled.shape, order="F")
+            numpy.subtract(values[tile], mean[tile[1]], out=deviation)
+            numpy.divide(deviation, scale[tile[1]], out=scaled, casting="same_kind")
+            numpy.copyto(scaled, numpy.nan, where=numpy.isinf(scaled))
     return z
 
 
@@ -55,30 +60,43 @@ def _by_columns(block: Any) -> Any:
     return numpy.asarray(block, dtype=numpy.float64, order="F")
 
 
-def _tiles(values: Any) -> Iterator[tuple[int, slice]]:
-    rows, columns = values.shape
-    for index in range(columns):
-        for top in range(0, rows, TILE):
-            yield index, slice(top, top + TILE)
+def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    height = max(1, min(rows, TILE_ROWS))
+    width = TILE // height
+    for left in range(0, columns, width):
+        for top in range(0, rows, height):
+            yield slice(top, top + height), slice(left, left + width)
 
 
-def _of_tile(values: Any, scratch: Any) -> tuple[int, Moments]:
-    nulls = 0
-    with numpy.errstate(over="ignore", invalid="ignore"):
-        total = float(values.sum())
-        # Of finite values alone only the largest sum to an infinity, and these stay as they are.
-        if not math.isfinite(total):
-            nulls = int(numpy.count_nonzero(numpy.isnan(values)))
-            values = values[numpy.isfinite(values)]
-            total = float(values.sum())
-        count = len(values)
-        if not count:
-            return nulls, Moments()
-        minimum, maximum = float(values.min()), float(values.max())
-        if minimum == maximum:
-            return nulls, Moments(count, minimum, 0.0, minimum, maximum)
-        mean = total / count
-        deviation = numpy.subtract(values, mean, out=scratch[:count])
-        rest = float(deviation.sum())
-        m2 = float(numpy.square(deviation, out=deviation).sum()) - rest * (rest / count)
-    return nulls, Moments(count, mean + rest / count, m2, minimum, maximum)
+def _of_tile(cells: Any) -> tuple[Any, list[Moments]]:
+    """How many NaNs each column has, and its moments; `cells` are overwritten."""
+    rows = len(cells)
+    absent = ~numpy.isfinite(cells)
+    counts = rows - numpy.count_nonzero(absent, axis=0)
+    nulls = rows - counts
+    some_absent = bool(nulls.any())
+    with numpy.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if some_absent and numpy.isinf(cells).any():
+            nulls = numpy.count_nonzero(numpy.isnan(cells), axis=0)
+            numpy.copyto(cells, numpy.nan, where=absent)
+        minimum, maximum = numpy.fmin.reduce(cells, axis=0), numpy.fmax.reduce(cells, axis=0)
+        if some_absent:
+            numpy.copyto(cells, 0.0, where=absent)
+        mean = cells.sum(axis=0) / counts
+        deviation = numpy.subtract(cells, mean, out=cells)
+        if some_absent:
+            numpy.copyto(deviation, 0.0, where=absent)
+        rest = deviation.sum(axis=0)
+        m2 = numpy.square(deviation, out=deviation).sum(axis=0) - rest * (rest / counts)
+        mean += rest / counts
+    statistics = (counts, mean, m2, minimum, maximum)
+    of_columns = zip(*(each.tolist() for each in statistics), strict=True)
+    return nulls, [_moments(*of_column) for of_column in of_columns]
+
+
+def _moments(count: int, mean: float, m2: float, minimum: float, maximum: float) -> Moments:
+    if not count:
+        return Moments()
+    if minimum == maximum:
+        return Moments(count, minimum, 0.0, minimum, maximum)
+    return Moments(count, mean, m2, minimum, maximum)

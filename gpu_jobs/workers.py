@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -20,30 +21,38 @@ def workers() -> int:
     return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
 
 
+def unchanged(item: Item) -> Item:
+    """The function to give where nothing is to be done."""
+    return item
+
+
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`map(function, items)` on threads, for functions that leave Python to others meanwhile.
 
     Items are taken, and results given, in the caller's thread, so that whatever `items` or
     `function` raises comes at its place in the order. One item more than there are workers is
-    under way.
+    under way. `function` must not use this function itself, since the threads are always the same.
     """
-    with ThreadPoolExecutor(workers()) as pool:
-        under_way: deque[Future[Result]] = deque()
-        try:
-            remaining = iter(items)
-            ending: Exception | None = None
-            while ending is None:
-                try:
-                    under_way.append(pool.submit(function, next(remaining)))
-                except Exception as error:  # StopIteration too: what came before it comes first
-                    ending = error
-                else:
-                    if len(under_way) > workers():
-                        yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-            if not isinstance(ending, StopIteration):
-                raise ending
-        finally:
-            for future in under_way:
-                future.cancel()
+    under_way: deque[Future[Result]] = deque()
+    try:
+        remaining = iter(items)
+        ending: Exception | None = None
+        while ending is None:
+            try:
+                under_way.append(_threads().submit(function, next(remaining)))
+            except Exception as error:  # StopIteration too: what came before it comes first
+                ending = error
+            else:
+                if len(under_way) > workers():
+                    yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+        if not isinstance(ending, StopIteration):
+            raise ending
+    finally:
+        wait([future for future in under_way if not future.cancel()])
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers(), "worker")

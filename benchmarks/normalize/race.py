@@ -50,25 +50,28 @@ def race(
     errors = dict(barred)
     usages: dict[str, list[Usage]] = {contender.name: [] for contender in contenders}
     round_s = 0.0
-    for repetition in range(repetitions + 1):
-        started = time.monotonic()
-        if repetition > 1 and started + round_s > deadline:
-            break
-        for contender in contenders:
-            if contender.name in errors:
-                continue
-            label = f"{case.source}, {repetition}/{repetitions}, {contender.name}"
-            try:
-                usage = _run(contender, case, work, limits, checked=repetition == 0)
-            except FailedRun as error:
-                errors[contender.name] = str(error)
-                print(f"{label}: {error}", flush=True)
-                continue
-            if repetition:
-                usages[contender.name].append(usage)
-            said = "right, untimed" if repetition == 0 else _words(usage)
-            print(f"{label}: {said}", flush=True)
-        round_s = time.monotonic() - started
+    try:
+        for repetition in range(repetitions + 1):
+            started = time.monotonic()
+            if repetition > 1 and started + round_s > deadline:
+                break
+            for contender in contenders:
+                if contender.name in errors:
+                    continue
+                label = f"{case.source}, {repetition}/{repetitions}, {contender.name}"
+                try:
+                    usage = _run(contender, case, work, limits, checked=repetition == 0)
+                except FailedRun as error:
+                    errors[contender.name] = str(error)
+                    print(f"{label}: {error}", flush=True)
+                    continue
+                if repetition:
+                    usages[contender.name].append(usage)
+                said = "right, untimed" if repetition == 0 else _words(usage)
+                print(f"{label}: {said}", flush=True)
+            round_s = time.monotonic() - started
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return [Entry(c, case, tuple(usages[c.name]), errors.get(c.name)) for c in contenders]
 
 
@@ -76,13 +79,10 @@ def _run(contender: Contender, case: Case, work: Path, limits: Limits, checked: 
     shutil.rmtree(work, ignore_errors=True)
     output = work / "output"
     output.mkdir(parents=True)
-    try:
-        command = contender.command(case.file.resolve(), case.truth.columns, output.resolve())
-        usage = run(command, work, {**os.environ, "PYTHONPATH": str(ROOT)}, limits)
-        if checked:
-            _check(contender, case, output)
-    finally:
-        shutil.rmtree(work)
+    command = contender.command(case.file.resolve(), case.truth.columns, output.resolve())
+    usage = run(command, work, {**os.environ, "PYTHONPATH": str(ROOT)}, limits)
+    if checked:
+        _check(contender, case, output)
     return usage
 
 

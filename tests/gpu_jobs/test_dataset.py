@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import sys
 
 import numpy
 import pytest
@@ -20,7 +21,9 @@ from gpu_jobs.disk import (  # noqa: E402
     full_disk_rejected,
 )
 from gpu_jobs.errors import RejectedError  # noqa: E402
+from gpu_jobs.parquet_reader import RowGroup  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
+from gpu_jobs.workers import unchanged  # noqa: E402
 
 ROWS = 1000
 TABLE = pyarrow.table(
@@ -76,7 +79,7 @@ def test_the_second_pass_has_the_rows_of_the_first_wherever_they_were_kept(
     dataset, format_, kept_bytes
 ):
     some = dataset(format_, kept_bytes)
-    first = pyarrow.Table.from_batches(some.first_pass())
+    first = pyarrow.Table.from_batches(some.first_pass(unchanged))
     second = pyarrow.Table.from_batches(b for chunk in some.chunks for b in chunk.batches())
     assert first.equals(second)
     assert first.equals(TABLE.cast(first.schema))
@@ -87,7 +90,7 @@ def test_the_second_pass_has_the_rows_of_the_first_wherever_they_were_kept(
 
 def test_chunks_can_be_read_in_any_order(dataset):
     some = dataset(Format.CSV, 5000)
-    list(some.first_pass())
+    list(some.first_pass(unchanged))
     assert len(some.chunks) > 10
     backwards = [list(chunk.batches()) for chunk in reversed(some.chunks)]
     in_order = pyarrow.Table.from_batches(b for batches in reversed(backwards) for b in batches)
@@ -97,15 +100,26 @@ def test_chunks_can_be_read_in_any_order(dataset):
 def test_only_what_does_not_fit_into_memory_counts_as_scratch(dataset):
     for kept_bytes, expected in ((0, True), (5000, True), (1 << 30, False)):
         some = dataset(Format.CSV, kept_bytes)
-        list(some.first_pass())
+        list(some.first_pass(unchanged))
         assert (some.scratch_bytes > 0) is expected
+
+
+def test_a_row_group_that_is_larger_in_memory_than_in_the_file_is_read_again(dataset, monkeypatch):
+    table = pyarrow.table({"a": [1.0] * ROWS, "b": ["long" * 99] * ROWS})
+    monkeypatch.setattr(sys.modules[__name__], "TABLE", table)
+    some = dataset(Format.PARQUET, 1 << 17)
+    first = pyarrow.Table.from_batches(some.first_pass(unchanged))
+    assert first.nbytes > 2 << 17
+    assert {type(chunk) for chunk in some.chunks} == {RowGroup}
+    second = pyarrow.Table.from_batches(b for chunk in some.chunks for b in chunk.batches())
+    assert second.equals(first)
 
 
 @pytest.mark.parametrize("format_", [Format.CSV, Format.PARQUET])
 def test_a_first_pass_that_begins_again_forgets_the_one_before(dataset, format_):
     some = dataset(format_, 5000)
-    next(some.first_pass())
-    list(some.first_pass())
+    next(some.first_pass(unchanged))
+    list(some.first_pass(unchanged))
     assert sum(chunk.rows for chunk in some.chunks) == ROWS
 
 
@@ -132,7 +146,7 @@ def test_the_scratch_of_the_shortest_cells_keeps_within_the_stated_multiple(
         tmp_path,
         Quarantine(tmp_path / "rows.jsonl"),
     )
-    list(some.first_pass())
+    list(some.first_pass(unchanged))
     assert 0 < some.scratch_bytes < SCRATCH_OF_TEXT * len(data)
 
 

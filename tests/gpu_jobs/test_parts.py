@@ -26,8 +26,9 @@ def test_row_groups_are_full_whatever_the_batches(monkeypatch):
     assert pyarrow.concat_tables(groups)["a"].to_pylist() == list(range(345))
 
 
-def test_row_groups_of_wide_rows_end_by_size():
-    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60), 800)] == [100, 80]
+def test_row_groups_of_wide_rows_end_by_size(monkeypatch):
+    monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 800)
+    assert [group.num_rows for group in parts.row_groups(batches(60, 60, 60))] == [100, 80]
 
 
 def chunks(*sizes):

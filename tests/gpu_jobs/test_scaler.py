@@ -252,6 +252,16 @@ def test_the_block_itself_is_left_as_it_was(xp):
     numpy.testing.assert_array_equal(block, before)
 
 
+def test_without_copy_z_scores_take_the_place_of_the_block():
+    block = numpy.asfortranarray([[1.0, math.inf], [2.0, 3.0], [math.nan, 5.0]])
+    expected = fitted(numpy, block)
+    ours = StandardScaler(2, copy=False).partial_fit(block.copy(order="F"))
+    assert ours.moments_ == expected.moments_
+    z = ours.transform(block)
+    assert z is block
+    assert ours.transform(z, "float32") is not z
+
+
 @on_every_device
 def test_workers_fit_and_transform_at_once_what_one_alone_does(xp):
     random = numpy.random.default_rng(6)

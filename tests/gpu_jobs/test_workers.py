@@ -42,14 +42,32 @@ def test_what_is_raised_comes_behind_the_results_before_it():
         next(results)
 
 
-def test_what_the_items_raise_is_raised_and_nothing_is_left_running():
+def test_what_the_items_raise_is_raised():
     def items():
         yield 1
         raise OSError("lost")
 
-    before = threading.active_count()
     results = in_order(lambda number: number, items())
     assert next(results) == 1
     with pytest.raises(OSError, match="lost"):
         next(results)
-    assert threading.active_count() == before
+
+
+def test_nothing_is_left_running_when_the_results_are_given_up():
+    running = []
+
+    def slow(number):
+        running.append(number)
+        time.sleep(0.05)
+        running.remove(number)
+
+    results = in_order(slow, range(100))
+    next(results)
+    results.close()
+    assert running == []
+
+
+def test_the_threads_are_always_the_same():
+    threads = {*in_order(lambda _: threading.get_ident(), range(50))}
+    assert {*in_order(lambda _: threading.get_ident(), range(50))} <= threads
+    assert len(threads) <= workers()

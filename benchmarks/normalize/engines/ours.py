@@ -17,10 +17,12 @@ from contracts.manifest import Column, Format, Manifest, SourceObject
 from gpu_jobs.dataset import dataset_of
 from gpu_jobs.device import choose_device
 from gpu_jobs.engine import measure, standardize
+from gpu_jobs.memory import use_small_pages
 from gpu_jobs.quarantine import Quarantine
 
 
 def normalize(source: Path, columns: list[str], output: Path) -> None:
+    use_small_pages()
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         folder = Path(scratch)
         dataset = dataset_of(
