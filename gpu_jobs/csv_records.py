@@ -11,9 +11,12 @@ import numpy
 from gpu_jobs.text_stream import TextStream
 
 PIECE_BYTES = 4 << 20
-PIECE_BYTES_PER_COLUMN = 16 << 10
+PIECE_BYTES_PER_COLUMN = 8 << 10
 """What is parsed of so little stays near the cores, and its memory is soon used again; wide rows
 need more, since each piece costs some time for each column."""
+
+FIRST_BYTES = 64 << 10
+"""The first piece is smaller: until its header is known the other cores have nothing to do."""
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
@@ -26,17 +29,28 @@ def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryvie
     it.
     """
     size = max(PIECE_BYTES, PIECE_BYTES_PER_COLUMN * columns)
-    waiting = text.read(size).removeprefix(codecs.BOM_UTF8)
+    waiting = _read_on(bytearray(), text, min(FIRST_BYTES, size)).removeprefix(codecs.BOM_UTF8)
+    if not records_end(waiting, delimiter):
+        waiting = _read_on(waiting, text, size)
     while waiting:
         end = records_end(waiting, delimiter)
         if not end:
             break
         yield memoryview(waiting)[:end]
-        waiting = waiting[end:] + text.read(size)
-    text.unread(waiting)
+        waiting = _read_on(waiting[end:], text, size)
+    text.unread(bytes(waiting))
 
 
-def records_end(text: bytes, delimiter: str) -> int:
+def _read_on(waiting: bytearray, text: TextStream, size: int) -> bytearray:
+    """`waiting` and up to `size` bytes of `text`, in new memory."""
+    buffer = bytearray(len(waiting) + size)
+    buffer[: len(waiting)] = waiting
+    count = text.readinto(memoryview(buffer)[len(waiting) :])
+    del buffer[len(waiting) + count :]
+    return buffer
+
+
+def records_end(text: bytes | bytearray, delimiter: str) -> int:
     """How many bytes of `text`, which begins with a record, are records that surely end there.
 
     A parser takes a quotation mark for one only where a field begins or within quotes. So when
@@ -55,7 +69,7 @@ def records_end(text: bytes, delimiter: str) -> int:
     return 0
 
 
-def _regular_quotes(text: bytes, delimiter: str) -> tuple[Any, int]:
+def _regular_quotes(text: bytes | bytearray, delimiter: str) -> tuple[Any, int]:
     """Where the quotation marks stand, and the first of them that is irregular, or the end."""
     # One more line end on either side: a record begins here, and what follows is not known yet.
     characters = numpy.frombuffer(b"\n" + text + b"\n", numpy.uint8)

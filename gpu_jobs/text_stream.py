@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
-import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pyarrow
 
 from contracts.manifest import Compression
@@ -48,37 +48,33 @@ class TextStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1) -> bytes:
-        """`size` bytes, fewer only at the end; all the rest when it is not given.
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`, which is left in part as it was only at the end.
 
         A parser takes what one read gives for a block, so this gives as much as it can.
         """
-        wanted = sys.maxsize if size is None or size < 0 else size
-        pieces = [self._unread[:wanted]]
-        self._unread = self._unread[wanted:]
-        wanted -= len(pieces[0])
-        while wanted and (piece := self._decode(min(wanted, BLOCK_BYTES))):
-            self._guard(piece)
-            self._size += len(piece)
-            wanted -= len(piece)
-            pieces.append(piece)
-        pieces.append(self._ending[:wanted])
-        self._ending = self._ending[wanted:]
-        # Of a single one joining makes no copy.
-        return b"".join([piece for piece in pieces if piece])
+        view = memoryview(buffer)
+        size = len(view)
+        self._unread, view = _moved(self._unread, view)
+        while view and (count := self._decode(view[:BLOCK_BYTES])):
+            view = view[count:]
+        self._ending, view = _moved(self._ending, view)
+        return size - len(view)
 
-    def readinto(self, buffer: Any) -> int:
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+    def read(self, size: int | None = -1) -> bytes:
+        """`size` bytes, fewer only at the end; all the rest when it is not given."""
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(BLOCK_BYTES), b""))
+        block = bytearray(size)
+        return bytes(memoryview(block)[: self.readinto(block)])
 
     def unread(self, text: bytes) -> None:
         """Put back what was read last."""
         self._unread = text + self._unread
 
-    def _decode(self, size: int) -> bytes:
+    def _decode(self, view: memoryview) -> int:
         try:
-            chunk: bytes = self._decoded.read(size)
+            count: int = self._decoded.readinto(view)
         except OSError as error:
             if self._compression is Compression.NONE:
                 raise
@@ -88,18 +84,20 @@ class TextStream(io.RawIOBase):
                 f"{self._size:,} bytes of text ({error}). Compress and upload it again.",
                 self._name,
             ) from error
-        return chunk
+        if count:
+            self._guard(numpy.frombuffer(view[:count], numpy.uint8))
+            self._size += count
+        return count
 
-    def _guard(self, chunk: bytes) -> None:
-        nul = chunk.find(b"\0")
-        if nul >= 0:
+    def _guard(self, characters: Any) -> None:
+        if not characters.min():
             raise RejectedError(
                 "nul_byte",
                 "A NUL byte stands in the text: the file is binary or damaged. Upload CSV, "
                 "JSON Lines or Parquet.",
-                f"byte {self._size + nul} of {self._name}",
+                f"byte {self._size + int(characters.argmin())} of {self._name}",
             )
-        size = self._size + len(chunk)
+        size = self._size + len(characters)
         if size > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * self._raw.size):
             raise RejectedError(
                 "expands_too_far",
@@ -107,6 +105,13 @@ class TextStream(io.RawIOBase):
                 "times as many. Upload the text as it is, or as Parquet.",
                 self._name,
             )
+
+
+def _moved(text: bytes, view: memoryview) -> tuple[bytes, memoryview]:
+    """Move of `text` what fits into `view`: what is left of both."""
+    count = min(len(text), len(view))
+    view[:count] = text[:count]
+    return text[count:], view[count:]
 
 
 class _CountingStream(io.RawIOBase):
@@ -124,6 +129,11 @@ class _CountingStream(io.RawIOBase):
         chunk = self._raw.read(-1 if size is None else size) or b""
         self.size += len(chunk)
         return chunk
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._raw.readinto(buffer) or 0
+        self.size += count
+        return count
 
 
 OpenText = Callable[..., TextStream]

@@ -44,12 +44,13 @@ def standardize(block: Any, mean: Any, scale: Any, dtype: Any, copy: bool = True
     It is a new one, or without `copy` it may be the block's.
     """
     values = _by_columns(block)
-    in_place = not copy and dtype == numpy.float64
+    in_place = not copy and numpy.dtype(dtype) == values.dtype
     z = values if in_place else numpy.empty(values.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
         for tile in _tiles(*values.shape):
             scaled = z[tile]
-            deviation = scaled if dtype == numpy.float64 else numpy.empty(scaled.shape, order="F")
+            wide = scaled.dtype == values.dtype
+            deviation = scaled if wide else numpy.empty(scaled.shape, order="F")
             numpy.subtract(values[tile], mean[tile[1]], out=deviation)
             numpy.divide(deviation, scale[tile[1]], out=scaled, casting="same_kind")
             numpy.copyto(scaled, numpy.nan, where=numpy.isinf(scaled))

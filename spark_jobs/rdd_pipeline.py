@@ -28,6 +28,10 @@ from spark_jobs.pair_moments import PairMoments
 from spark_jobs.parquet_parts import open_part
 from spark_jobs.session import TASKS_PER_CORE
 
+ROW_GROUPS_PER_TASK = 16
+"""At least, where there are several tasks for each core: before each of them a Python worker reads
+the directory of Spark's own ZIP file again, for a tenth of a second."""
+
 RowGroup = tuple[str, int]
 """A part's URI and the index of a row group in it."""
 
@@ -48,7 +52,7 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs. Raises GroupingError, and what Spark and pyarrow raise."""
     context = session.sparkContext
     row_groups = [row_group for uri in spec.inputs for row_group in _row_groups(uri)]
-    tasks = min(len(row_groups), TASKS_PER_CORE * context.defaultParallelism)
+    tasks = task_count(len(row_groups), context.defaultParallelism)
     columns, group_by = spec.columns, spec.group_by
     total = (
         context.parallelize(row_groups, tasks)
@@ -63,6 +67,12 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
         groups=in_order(total.groups.summaries()),
         correlation=matrix(total.groups.varies()[:MOST_CORRELATED], total.pairs.correlation),
     )
+
+
+def task_count(row_groups: int, cores: int) -> int:
+    """One for each core, and up to TASKS_PER_CORE where each has enough to do."""
+    fitting = min(TASKS_PER_CORE * cores, row_groups // ROW_GROUPS_PER_TASK)
+    return min(row_groups, max(cores, fitting))
 
 
 def _row_groups(uri: str) -> list[RowGroup]:

@@ -7,8 +7,7 @@ import pyarrow
 import pytest
 from py4j.protocol import Py4JJavaError
 
-from spark_jobs.rdd_pipeline import summarise
-from spark_jobs.session import TASKS_PER_CORE
+from spark_jobs.rdd_pipeline import summarise, task_count
 from spark_jobs.turns import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 
@@ -31,9 +30,15 @@ def tasks_of(session, spec, name):
 
 
 @pytest.mark.parametrize(
-    ("row_group_size", "tasks"), [(60, 1), (15, 4), (10, 6), (2, 2 * TASKS_PER_CORE)]
+    ("row_groups", "cores", "tasks"),
+    [(1, 2, 1), (2, 2, 2), (39, 2, 2), (48, 2, 3), (96, 2, 6), (1000, 2, 6), (1000, 100, 100)],
 )
-def test_there_are_a_few_tasks_for_each_core_and_no_more_than_row_groups(
+def test_there_are_a_few_tasks_for_each_core_when_there_is_enough_to_do(row_groups, cores, tasks):
+    assert task_count(row_groups, cores) == tasks
+
+
+@pytest.mark.parametrize(("row_group_size", "tasks"), [(60, 1), (15, 2), (2, 2)])
+def test_there_are_no_more_tasks_than_row_groups(
     spark_session, spec_of, table, row_group_size, tasks
 ):
     spec = spec_of(table, group_by="g", row_group_size=row_group_size)
