@@ -25,8 +25,11 @@ READ_BYTES = 1 << 20
 READ_BYTES_IN_ALL = 32 << 20
 """How much of a column is read from disk at a time, and of all columns together."""
 
-VARIABLE_BITS = 128
-"""What a value without a fixed size takes in memory at least, about."""
+SAMPLE_ROWS = 128
+"""How many rows of a file tell what its values without a fixed size take in memory."""
+
+MARGIN = 1.25
+"""By how much the other rows may exceed the first ones, as a rule."""
 
 _NULL = pyarrow.null()
 
@@ -51,8 +54,9 @@ class ParquetReader:
         """All rows of all files in order. Raises RejectedError."""
         types = self._types
         for index, source in enumerate(self._manifest.files):
-            with self._open(index) as file:
+            with self._open(index) as file, _readable(source.key):
                 metadata = file.metadata
+                row_bytes = _row_bytes(file, types)
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 encoded = metadata.row_group(group).total_byte_size
@@ -61,7 +65,7 @@ class ParquetReader:
                     path=self._path(index),
                     group=group,
                     rows=rows,
-                    nbytes=max(encoded, _least_bytes(types, rows)),
+                    nbytes=max(encoded, int((rows + 8) * row_bytes)),
                     types=types,
                     metadata=metadata,
                 )
@@ -88,7 +92,7 @@ class ParquetReader:
         if not path.exists():
             self._fetch(source, path)
         with _readable(source.key):
-            file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+            file = _parquet_file(path, len(self._expected))
         self._check_columns(source, file.schema_arrow)
         return file
 
@@ -128,14 +132,7 @@ class RowGroup:
         batch_rows = BATCH_BYTES * self.rows // max(1, self.nbytes)
         with (
             _readable(f"row group {self.group} of {self.key}"),
-            pyarrow.parquet.ParquetFile(
-                self.path,
-                metadata=self.metadata,
-                # Else the bytes of the whole row group would be in memory.
-                pre_buffer=False,
-                buffer_size=min(READ_BYTES, READ_BYTES_IN_ALL // len(self.types)),
-                page_checksum_verification=True,
-            ) as file,
+            _parquet_file(self.path, len(self.types), self.metadata) as file,
         ):
             for batch in file.iter_batches(
                 max(1, min(BATCH_ROWS, batch_rows)), row_groups=[self.group], use_threads=False
@@ -143,17 +140,34 @@ class RowGroup:
                 yield _conform(batch, self.types)
 
 
-def _least_bytes(types: Mapping[str, Any], rows: int) -> int:
-    """What so many rows take in memory at least: each value, and a bit that says it is there."""
+def _parquet_file(path: Path, columns: int, metadata: Any = None) -> Any:
+    return pyarrow.parquet.ParquetFile(
+        path,
+        metadata=metadata,
+        # Else the bytes of a whole row group would be in memory.
+        pre_buffer=False,
+        buffer_size=min(READ_BYTES, READ_BYTES_IN_ALL // max(1, columns)),
+        page_checksum_verification=True,
+    )
 
-    def bits(type_: Any) -> int:
+
+def _row_bytes(file: Any, types: Mapping[str, Any]) -> float:
+    """What a row of the file takes in memory: each value, and a bit that says it is there.
+
+    Where the type does not say, the first rows do: the file tells only what the values take once
+    encoded, and a dictionary has a long value once, however often it comes.
+    """
+    bits = 0
+    unknown = []
+    for name, type_ in types.items():
         try:
-            return int(type_.bit_width)
+            bits += 1 + type_.bit_width
         except ValueError:
-            return VARIABLE_BITS
-
-    # A value more, since each column ends with a whole byte.
-    return (rows + 8) * sum(1 + bits(type_) for type_ in types.values()) // 8
+            unknown.append(name)
+    if not unknown:
+        return bits / 8
+    sample = next(file.iter_batches(SAMPLE_ROWS, columns=unknown, use_threads=False), None)
+    return bits / 8 + (MARGIN * sample.nbytes / sample.num_rows if sample else 0)
 
 
 @contextmanager

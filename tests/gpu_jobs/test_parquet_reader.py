@@ -12,7 +12,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
 from gpu_jobs.errors import RejectedError  # noqa: E402
-from gpu_jobs.parquet_reader import ParquetReader  # noqa: E402
+from gpu_jobs.parquet_reader import BATCH_BYTES, ParquetReader  # noqa: E402
 
 
 def parquet_bytes(table, **options):
@@ -119,6 +119,15 @@ def test_wide_rows_come_in_smaller_batches(reader, monkeypatch):
     table = pyarrow.table({name: range(1000) for name in "abcd"})
     batches = batches_of(reader(("a",), parquet_bytes(table)))
     assert 500 < sum(batch.nbytes for batch in batches) / len(batches) < 1000
+
+
+def test_long_values_that_a_dictionary_has_once_come_in_smaller_batches(reader):
+    table = pyarrow.table({"a": [1] * 30_000, "s": ["long" * 2500, "other" * 2000] * 15_000})
+    data = parquet_bytes(table)
+    assert len(data) < 1 << 20
+    sizes = [batch.nbytes for batch in batches_of(reader(("a",), data))]
+    assert sum(sizes) > 300_000_000
+    assert max(sizes) < 1.1 * BATCH_BYTES
 
 
 def test_files_may_have_their_columns_in_another_order(reader):
