@@ -40,6 +40,15 @@ def test_the_chunks_of_a_table_and_slices_of_a_batch_keep_their_places():
     numpy.testing.assert_array_equal(to_block(batch, ["y"])[:, 0], [math.nan, 3.0])
 
 
+@pytest.mark.parametrize("type_", [pyarrow.float64(), pyarrow.int16(), pyarrow.float32()])
+@pytest.mark.parametrize("start", [0, 1, 7, 8, 9, 70])
+def test_every_slice_has_its_own_nulls(type_, start):
+    cells = pyarrow.array([None if n % 3 == 0 else n for n in range(100)], type_)
+    batch = pyarrow.record_batch({"x": cells}).slice(start, 20)
+    expected = [math.nan if n % 3 == 0 else n for n in range(start, start + 20)]
+    numpy.testing.assert_array_equal(to_block(batch, ["x"])[:, 0], expected)
+
+
 def test_columns_come_in_the_order_that_is_asked_for_and_contiguous():
     batch = pyarrow.record_batch({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
     block = to_block(batch, ["c", "a"])
