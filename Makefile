@@ -45,6 +45,14 @@ test: ready .venv/.development ## Run all tests: unit, infrastructure, end to en
 	$(BIN)/python -m pytest -m "not e2e" -n 2
 	$(BIN)/python -m pytest -m e2e
 
+.PHONY: model
+model: .venv/.development ## Try 1,000 random schedules; SEED=n replays them
+	$(BIN)/python -m pytest -q tests/coordination
+
+.PHONY: soak
+soak: .venv/.development ## Try 10,000 random schedules
+	SCHEDULES=$${SCHEDULES:-10000} $(BIN)/python -m pytest -q tests/coordination
+
 .PHONY: check
 check: .venv/.development ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check .

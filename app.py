@@ -53,6 +53,7 @@ def build_app(context: dict[str, object] | None = None, outdir: str | None = Non
         "Bigdata-Api",
         artifacts=artifacts,
         storage=storage,
+        work_queue=pipeline.work_queue,
         auth=app.node.get_context("api_auth"),
     )
     ObservabilityStack(app, "Bigdata-Observability", pipeline=pipeline, api=api)

@@ -11,11 +11,20 @@ from pipeline.compute_names import AttemptName
 from pipeline.messages import (
     AnalysisFinished,
     FunctionFailed,
+    JobChecked,
+    JobEvent,
     LaunchStage,
     StageFinished,
     StageLaunched,
+    StageResumed,
+    StopStage,
 )
-from pipeline.model import Attempt, Job, Stage
+from pipeline.model import Attempt, Fault, Job, Stage, seconds_between
+
+SILENT_SECONDS = 6 * 60.0
+"""Three tries of a minute each, and the pauses that Lambda makes between them."""
+
+GIVEN_UP_SECONDS = 3600.0
 
 
 class AnalysisActor(StageActor):
@@ -41,6 +50,35 @@ class AnalysisActor(StageActor):
         )
         request = self.aws.functions.invoke(self.settings.analyze_function, to_plain(spec))
         return StageLaunched(job.job_id, order.stage, order.number, request)
+
+    def stop(self, job: Job, order: StopStage) -> JobEvent | None:
+        """It takes seconds and cannot be stopped."""
+        return None
+
+    def check(self, job: Job) -> JobEvent | None:
+        attempt, time = job.latest(Stage.ANALYZE), now()
+        if attempt is None or attempt.external_id is None:
+            return JobChecked(job.job_id)
+        if seconds_between(attempt.claimed_at, time) > GIVEN_UP_SECONDS:
+            return self._lost(job, attempt)
+        if seconds_between(job.updated_at, time) > SILENT_SECONDS:
+            self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
+            return StageResumed(job.job_id)
+        return JobChecked(job.job_id)
+
+    def _lost(self, job: Job, attempt: Attempt) -> StageFinished:
+        return StageFinished(
+            job_id=job.job_id,
+            stage=Stage.ANALYZE,
+            number=attempt.number,
+            finished_at=now(),
+            error=Problem(
+                "analysis_lost",
+                "The analysis did not come to an end, though it was called several times. The "
+                "analyze function's log tells more.",
+            ),
+            fault=Fault.OURS,
+        )
 
     def _output(self, job: Job, attempt: Attempt) -> str:
         name = AttemptName(job.job_id, attempt.stage.value, attempt.number)
@@ -68,4 +106,5 @@ class AnalysisActor(StageActor):
                 "The analysis broke down; the normalized data and the Spark summaries are there. "
                 "The analyze function's log tells more.",
             ),
+            fault=Fault.OURS,
         )

@@ -9,6 +9,7 @@ from thespian.actors import ActorTypeDispatcher
 
 from actors.analysis import AnalysisActor
 from actors.messages import (
+    Check,
     Configure,
     Configured,
     Handled,
@@ -17,6 +18,7 @@ from actors.messages import (
     Refused,
     Resolve,
     Resolved,
+    Stop,
     Ticket,
 )
 from actors.normalization import NormalizationActor
@@ -28,17 +30,23 @@ from pipeline.errors import LostRace
 from pipeline.messages import (
     AnalysisFinished,
     BatchJobChanged,
+    CancelRequested,
+    CheckJob,
     DatasetArriving,
     DatasetValidated,
     FunctionFailed,
     JobEvent,
+    LaunchStage,
+    LookAgain,
     Message,
     SparkRunChanged,
+    StopStage,
     parse,
 )
-from pipeline.model import Job, Stage
+from pipeline.model import Job, Stage, Status
 from pipeline.plan import Decision, Turn, plan
 from pipeline.settings import CoordinateSettings
+from pipeline.work_queue import LONGEST_DELAY
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +56,13 @@ STAGE_ACTORS = {
     Stage.SPARK: SparkActor,
     Stage.ANALYZE: AnalysisActor,
 }
+STAGE_OF = {
+    Status.NORMALIZING: Stage.NORMALIZE,
+    Status.PROCESSING: Stage.SPARK,
+    Status.ANALYZING: Stage.ANALYZE,
+}
+"""Of a job that is not validated yet it is validation."""
+
 MAX_RACES = 10
 
 
@@ -56,7 +71,8 @@ class JobManager(ActorTypeDispatcher):  # type: ignore[misc]
 
     def receiveMsg_Configure(self, message: Configure, sender: Any) -> None:
         self._settings: CoordinateSettings = message.settings
-        self._store = coordination(message.settings).store
+        aws = coordination(message.settings)
+        self._store, self._queue = aws.store, aws.queue
         self._stages = {stage: self.createActor(cls) for stage, cls in STAGE_ACTORS.items()}
         self._unconfigured = len(self._stages)
         self._configurer = sender
@@ -88,10 +104,20 @@ class JobManager(ActorTypeDispatcher):  # type: ignore[misc]
         log.debug("JobManager ignores a %s", type(message).__name__)
 
     def _handle(self, ticket: Ticket, message: Message | None) -> None:
-        if message is None or isinstance(message, DatasetValidated):
-            self._decide(ticket, message)
+        match message:
+            case None | DatasetValidated() | CancelRequested():
+                self._decide(ticket, message)
+            case CheckJob():
+                self._check(ticket, self._store.get(message.job_id))
+            case _:
+                self.send(self._stages[self._stage_of(message)], Resolve(ticket, message))
+
+    def _check(self, ticket: Ticket, job: Job) -> None:
+        if job.status.is_end:
+            self._done(ticket, job)
         else:
-            self.send(self._stages[self._stage_of(message)], Resolve(ticket, message))
+            stage = STAGE_OF.get(job.status, Stage.VALIDATE)
+            self.send(self._stages[stage], Check(ticket, job))
 
     def _stage_of(
         self,
@@ -119,12 +145,20 @@ class JobManager(ActorTypeDispatcher):  # type: ignore[misc]
             self.send(ticket.requester, Handled())
             return
         decision = self._save(event, ticket.owner)
-        if decision.order is None:
-            job = decision.job
-            self.send(ticket.requester, Handled(job.job_id, job.status.value))
-        else:
-            launch = Launch(ticket, decision.job, decision.order)
-            self.send(self._stages[decision.order.stage], launch)
+        job = decision.job
+        match decision.order:
+            case LaunchStage() as order:
+                self.send(self._stages[order.stage], Launch(ticket, job, order))
+            case StopStage() as order:
+                self.send(self._stages[order.stage], Stop(ticket, job, order))
+            case LookAgain(seconds):
+                self._queue.send(CheckJob(job.job_id), delay_seconds=min(seconds, LONGEST_DELAY))
+                self._done(ticket, job)
+            case None:
+                self._done(ticket, job)
+
+    def _done(self, ticket: Ticket, job: Job) -> None:
+        self.send(ticket.requester, Handled(job.job_id, job.status.value))
 
     def _save(self, event: JobEvent, owner: str) -> Decision:
         """Decide and save, from a fresh read whenever another writer came first."""

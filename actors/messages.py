@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.messages import JobEvent, LaunchStage, Message
+from pipeline.messages import JobEvent, LaunchStage, Message, StopStage
 from pipeline.model import Job
 from pipeline.settings import CoordinateSettings
 
@@ -53,6 +53,23 @@ class Launch:
     ticket: Ticket
     job: Job
     order: LaunchStage
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Carry out `order` for `job`."""
+
+    ticket: Ticket
+    job: Job
+    order: StopStage
+
+
+@dataclass(frozen=True)
+class Check:
+    """What has become of the stage that `job` is in?"""
+
+    ticket: Ticket
+    job: Job
 
 
 @dataclass(frozen=True)

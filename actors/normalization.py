@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from actors.stage_actor import StageActor
+from actors.stage_actor import StageActor, never_launched, vanished
+from contracts import outage
 from contracts.layout import SPEC_NAME
 from contracts.marker import Outcome
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
-from pipeline.clock import now
+from pipeline.clock import from_epoch_ms, now
 from pipeline.compute_names import AttemptName
 from pipeline.messages import (
     BatchJobChanged,
+    JobChecked,
+    JobEvent,
     LaunchStage,
     StageFinished,
     StageLaunched,
     StageStarted,
+    StageWaiting,
+    StopStage,
+    batch_job_changed,
 )
-from pipeline.model import AttemptState, Job, Stage
+from pipeline.model import Attempt, AttemptState, Fault, Job, Stage
+
+STATED_REASONS = {
+    "Host EC2": ("host_lost", Fault.HOST),
+    "Job attempt duration exceeded timeout": ("timed_out", Fault.OURS),
+    "OutOfMemory": ("out_of_memory", Fault.OURS),
+    "Cannot": ("container_not_started", Fault.OUTAGE),
+    "Task failed to start": ("container_not_started", Fault.OUTAGE),
+}
+"""What Batch and ECS write where the container's exit code does not tell."""
 
 
 class NormalizationActor(StageActor):
@@ -24,7 +39,7 @@ class NormalizationActor(StageActor):
 
     def launch(self, job: Job, order: LaunchStage) -> StageLaunched:
         name = AttemptName(job.job_id, order.stage.value, order.number)
-        use_gpu = job.options.gpu_enabled
+        use_gpu = _attempt(job, order).use_gpu
         batch_id = self.aws.batch_jobs.find(name, use_gpu=use_gpu) if order.look_first else None
         if batch_id is None:
             spec = NormalizeSpec(
@@ -37,6 +52,35 @@ class NormalizationActor(StageActor):
             uri = self.aws.files.write(spec, name, SPEC_NAME)
             batch_id = self.aws.batch_jobs.submit(name, uri, use_gpu=use_gpu)
         return StageLaunched(job.job_id, order.stage, order.number, batch_id)
+
+    def stop(self, job: Job, order: StopStage) -> JobEvent | None:
+        attempt = _attempt(job, order)
+        name = AttemptName(job.job_id, order.stage.value, order.number)
+        batch_id = attempt.external_id
+        if batch_id is None:
+            batch_id = self.aws.batch_jobs.find(name, use_gpu=attempt.use_gpu)
+        if batch_id is None:
+            return never_launched(job, attempt)
+        self.aws.batch_jobs.stop(batch_id, f"bigdata-serverless: {attempt.stop}")
+        if attempt.external_id is None:
+            return StageLaunched(job.job_id, order.stage, order.number, batch_id)
+        return None
+
+    def check(self, job: Job) -> JobEvent | None:
+        attempt = job.latest(Stage.NORMALIZE)
+        if attempt is None or attempt.external_id is None:
+            return JobChecked(job.job_id)
+        name = AttemptName(job.job_id, attempt.stage.value, attempt.number)
+        batch_id = self.aws.files.fence_owner(name) or attempt.external_id
+        detail = self.aws.batch_jobs.describe(batch_id)
+        if detail is None:
+            return vanished(job, attempt)
+        changed = batch_job_changed(detail)
+        if changed is not None:
+            return self.resolve(changed) or JobChecked(job.job_id)
+        earlier = [each["stoppedAt"] for each in detail.get("attempts", ()) if "stoppedAt" in each]
+        since = from_epoch_ms(earlier[-1] if earlier else detail["createdAt"])
+        return StageWaiting(job.job_id, attempt.stage, attempt.number, batch_id, since)
 
     def resolve(self, message: BatchJobChanged) -> StageStarted | StageFinished | None:
         name = message.attempt
@@ -60,12 +104,12 @@ class NormalizationActor(StageActor):
     def _finished(self, message: BatchJobChanged) -> StageFinished:
         name = message.attempt
         marker = self.aws.files.marker(name)
-        succeeded = message.state is AttemptState.SUCCEEDED and marker is not None
         error: Problem | None = None
+        fault: Fault | None = None
         if marker is not None and marker.outcome is Outcome.REJECTED:
-            error = marker.error
-        elif not succeeded:
-            error = _failure(message)
+            error, fault = marker.error, Fault.INPUT
+        elif message.state is not AttemptState.SUCCEEDED or marker is None:
+            error, fault = _failure(message)
         return StageFinished(
             job_id=name.job_id,
             stage=Stage.NORMALIZE,
@@ -74,19 +118,35 @@ class NormalizationActor(StageActor):
             started_at=message.started_at,
             finished_at=message.finished_at or now(),
             error=error,
-            rejected=marker is not None and marker.outcome is Outcome.REJECTED,
-            retryable=not message.terminated,
+            fault=fault,
             warnings=marker.warnings if marker else (),
         )
 
 
-def _failure(message: BatchJobChanged) -> Problem:
+def _attempt(job: Job, order: LaunchStage | StopStage) -> Attempt:
+    attempt = job.attempt(order.stage, order.number)
+    assert attempt is not None
+    return attempt
+
+
+def _failure(message: BatchJobChanged) -> tuple[Problem, Fault]:
+    where = f"Batch job {message.external_id}"
+    if message.log_stream:
+        where += f", log stream {message.log_stream}"
     if message.terminated:
-        return Problem("terminated", f"Somebody ended the Batch job: {message.reason}")
+        told = f"The Batch job was ended: {message.reason}"
+        return Problem("terminated", told, where), Fault.STOPPED
     if message.state is AttemptState.SUCCEEDED:
-        return Problem("no_marker", "The Batch job succeeded but left no marker.")
+        return Problem(
+            "no_marker", "The Batch job succeeded but left no marker.", where
+        ), Fault.OURS
+    code, fault = "normalization_failed", Fault.OURS
+    if message.exit_code == outage.EXIT:
+        code, fault = "service_unavailable", Fault.OUTAGE
+    for words, stated in STATED_REASONS.items():
+        if words in message.reason:
+            code, fault = stated
+            break
     return Problem(
-        "normalization_failed",
-        f"The Batch job failed: {message.reason}. Its log tells more.",
-        f"Batch job {message.external_id}",
-    )
+        code, f"The Batch job failed: {message.reason}. Its log tells more.", where
+    ), fault

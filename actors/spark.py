@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.stage_actor import StageActor
+from actors.stage_actor import StageActor, never_launched, vanished
 from contracts.layout import METRICS_NAME, SPEC_NAME
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
@@ -12,15 +12,22 @@ from pipeline.compute import SparkRun
 from pipeline.compute_names import AttemptName
 from pipeline.errors import BigdataError
 from pipeline.messages import (
+    JobChecked,
+    JobEvent,
     LaunchStage,
     SparkRunChanged,
     StageFinished,
     StageLaunched,
     StageStarted,
+    StageWaiting,
+    StopStage,
 )
-from pipeline.model import Job, Stage
+from pipeline.model import Fault, Job, Stage
 
+WAITING = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED")
 ENDS = ("SUCCESS", "FAILED", "CANCELLED")
+BUG = "ExitCode: 1."
+"""In what EMR says of a driver that ended with a traceback; an outage ends it otherwise."""
 
 
 class SparkActor(StageActor):
@@ -53,8 +60,37 @@ class SparkActor(StageActor):
             output=str(self.aws.files.output(name)),
         )
 
+    def stop(self, job: Job, order: StopStage) -> JobEvent | None:
+        attempt = job.attempt(order.stage, order.number)
+        assert attempt is not None
+        run_id = attempt.external_id
+        if run_id is None:
+            name = AttemptName(job.job_id, order.stage.value, order.number)
+            run_id = self.aws.spark_runs.find(name, attempt.claimed_at)
+        if run_id is None:
+            return never_launched(job, attempt)
+        self.aws.spark_runs.stop(run_id)
+        if attempt.external_id is None:
+            return StageLaunched(job.job_id, order.stage, order.number, run_id)
+        return None
+
+    def check(self, job: Job) -> JobEvent | None:
+        attempt = job.latest(Stage.SPARK)
+        if attempt is None or attempt.external_id is None:
+            return JobChecked(job.job_id)
+        run = self.aws.spark_runs.find_run(attempt.external_id)
+        if run is None:
+            return vanished(job, attempt)
+        if run.state in WAITING:
+            return StageWaiting(
+                job.job_id, attempt.stage, attempt.number, run.run_id, attempt.claimed_at
+            )
+        return self._said(run) or JobChecked(job.job_id)
+
     def resolve(self, message: SparkRunChanged) -> StageStarted | StageFinished | None:
-        run = self.aws.spark_runs.get(message.run_id)
+        return self._said(self.aws.spark_runs.get(message.run_id))
+
+    def _said(self, run: SparkRun) -> StageStarted | StageFinished | None:
         name = AttemptName.parse(run.name)
         if name is None:
             return None
@@ -69,6 +105,7 @@ class SparkActor(StageActor):
     def _finished(self, name: AttemptName, run: SparkRun) -> StageFinished:
         marker = self.aws.files.marker(name)
         succeeded = run.state == "SUCCESS" and marker is not None
+        error, fault = (None, None) if succeeded else _failure(run)
         return StageFinished(
             job_id=name.job_id,
             stage=Stage.SPARK,
@@ -76,19 +113,25 @@ class SparkActor(StageActor):
             external_id=run.run_id,
             started_at=run.started_at,
             finished_at=run.ended_at or now(),
-            error=None if succeeded else _failure(run),
-            retryable=run.state != "CANCELLED",
+            error=error,
+            fault=fault,
             warnings=marker.warnings if marker else (),
         )
 
 
-def _failure(run: SparkRun) -> Problem:
+def _failure(run: SparkRun) -> tuple[Problem, Fault]:
+    where = f"EMR Serverless run {run.run_id}"
+    if run.state == "CANCELLED" and "timed out" in run.details:
+        return Problem(
+            "timed_out", f"The Spark run took too long. {run.details}", where
+        ), Fault.OURS
     if run.state == "CANCELLED":
-        return Problem("terminated", f"Somebody cancelled the Spark run. {run.details}".strip())
+        told = f"Somebody cancelled the Spark run. {run.details}".strip()
+        return Problem("terminated", told, where), Fault.STOPPED
     if run.state == "SUCCESS":
-        return Problem("no_marker", "The Spark run succeeded but left no marker.")
-    return Problem(
-        "spark_failed",
-        f"The Spark run failed: {run.details} Its driver log tells more.",
-        f"EMR Serverless run {run.run_id}",
-    )
+        return Problem(
+            "no_marker", "The Spark run succeeded but left no marker.", where
+        ), Fault.OURS
+    told = f"The Spark run failed: {run.details} Its driver log tells more."
+    fault = Fault.OURS if BUG in run.details else Fault.OUTAGE
+    return Problem("spark_failed", told, where), fault

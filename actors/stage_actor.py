@@ -11,19 +11,39 @@ from typing import Any
 
 from thespian.actors import ActorTypeDispatcher
 
-from actors.messages import Configure, Configured, Launch, Refused, Resolve, Resolved, Ticket
+from actors.messages import (
+    Check,
+    Configure,
+    Configured,
+    Launch,
+    Refused,
+    Resolve,
+    Resolved,
+    Stop,
+    Ticket,
+)
 from contracts.problem import Problem
 from pipeline.bootstrap import Coordination, coordination
 from pipeline.clock import now
 from pipeline.errors import LaunchRefused
-from pipeline.messages import JobEvent, LaunchStage, StageFinished, StageLaunched
-from pipeline.model import Job
+from pipeline.messages import (
+    JobChecked,
+    JobEvent,
+    LaunchStage,
+    StageFinished,
+    StageLaunched,
+    StopStage,
+)
+from pipeline.model import Attempt, Fault, Job, seconds_between
 
 log = logging.getLogger(__name__)
 
+FORGOTTEN_AFTER_SECONDS = 300.0
+"""So long after its claim work that AWS does not know is gone, and not merely new."""
+
 
 class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
-    """Answers `Resolve` and `Launch` with `Resolved` or `Refused`; subclasses say with what."""
+    """Answers each order with `Resolved` or `Refused`; subclasses say with what."""
 
     aws: Coordination
 
@@ -33,6 +53,14 @@ class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
 
     def launch(self, job: Job, order: LaunchStage) -> StageLaunched:
         """Hand the ordered attempt to AWS, or find that somebody has. Raises LaunchRefused."""
+        raise NotImplementedError
+
+    def stop(self, job: Job, order: StopStage) -> JobEvent | None:
+        """Have AWS end the ordered attempt; None when its end will be told."""
+        raise NotImplementedError
+
+    def check(self, job: Job) -> JobEvent | None:
+        """Ask AWS what has become of the stage that `job` is in."""
         raise NotImplementedError
 
     def receiveMsg_Configure(self, message: Configure, sender: Any) -> None:
@@ -45,6 +73,12 @@ class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
 
     def receiveMsg_Launch(self, message: Launch, sender: Any) -> None:
         self._answer(sender, message.ticket, lambda: self._launch(message.job, message.order))
+
+    def receiveMsg_Stop(self, message: Stop, sender: Any) -> None:
+        self._answer(sender, message.ticket, lambda: self.stop(message.job, message.order))
+
+    def receiveMsg_Check(self, message: Check, sender: Any) -> None:
+        self._answer(sender, message.ticket, lambda: self.check(message.job))
 
     def receiveUnrecognizedMessage(self, message: Any, sender: Any) -> None:
         log.debug("%s ignores a %s", type(self).__name__, type(message).__name__)
@@ -59,6 +93,7 @@ class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
                 number=order.number,
                 finished_at=now(),
                 error=Problem("launch_refused", str(error)),
+                fault=Fault.OURS,
             )
 
     def _answer(self, sender: Any, ticket: Ticket, work: Callable[[], JobEvent | None]) -> None:
@@ -67,3 +102,29 @@ class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
         except Exception as error:
             log.exception("%s failed", type(self).__name__)
             self.send(sender, Refused(ticket, f"{type(error).__name__}: {error}"))
+
+
+def never_launched(job: Job, attempt: Attempt) -> StageFinished:
+    """The end of an attempt that was to be stopped, and which nobody has launched."""
+    problem = Problem("not_launched", "It was stopped before AWS had taken it.")
+    return _ended(job, attempt, problem, Fault.STOPPED)
+
+
+def vanished(job: Job, attempt: Attempt) -> StageFinished | JobChecked:
+    """What it means that AWS does not know the attempt's work."""
+    time = now()
+    if seconds_between(attempt.claimed_at, time) < FORGOTTEN_AFTER_SECONDS:
+        return JobChecked(job.job_id)
+    problem = Problem("vanished", f"AWS does not know {attempt.external_id} any more.")
+    return _ended(job, attempt, problem, Fault.HOST)
+
+
+def _ended(job: Job, attempt: Attempt, problem: Problem, fault: Fault) -> StageFinished:
+    return StageFinished(
+        job_id=job.job_id,
+        stage=attempt.stage,
+        number=attempt.number,
+        finished_at=now(),
+        error=problem,
+        fault=fault,
+    )

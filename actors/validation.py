@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote_plus
 
 from actors.stage_actor import StageActor
 from contracts.codec import to_plain
@@ -10,9 +11,24 @@ from contracts.manifest import Options
 from contracts.problem import Problem
 from pipeline.clock import now
 from pipeline.dataset.identity import Upload
-from pipeline.messages import DatasetArriving, DatasetValidated, FunctionFailed, StageFinished
-from pipeline.model import Job, Stage, Status
+from pipeline.errors import ObjectGone
+from pipeline.messages import (
+    DatasetArriving,
+    DatasetValidated,
+    FunctionFailed,
+    JobChecked,
+    JobEvent,
+    StageFinished,
+    StageResumed,
+)
+from pipeline.model import Fault, Job, Stage, Status, seconds_between
 from pipeline.registration import Application, Registration
+
+SILENT_SECONDS = 20 * 60.0
+"""Longer than the validate function may run, and than a folder is left alone between two looks."""
+
+GIVEN_UP_SECONDS = 3 * 3600.0
+"""Longer than a folder may take to settle."""
 
 
 class ValidationActor(StageActor):
@@ -32,17 +48,38 @@ class ValidationActor(StageActor):
         if job.status is Status.QUEUED:
             # The function did its work; only its word to the queue, which is ours, is missing.
             return DatasetValidated(job.job_id)
-        return StageFinished(
-            job_id=job.job_id,
-            stage=Stage.VALIDATE,
-            number=1,
-            finished_at=now(),
-            error=Problem(
-                "validation_failed",
-                "Validation broke down, which is not the dataset's fault. Upload it again; "
-                "if that fails too, the validate function's log tells more.",
-            ),
+        return _failed(
+            job,
+            "validation_failed",
+            "Validation broke down, which is not the dataset's fault. Upload it again; "
+            "if that fails too, the validate function's log tells more.",
         )
+
+    def check(self, job: Job) -> JobEvent | None:
+        """Take up a job whose validation, or whose word to the work queue, was lost."""
+        if job.status is Status.QUEUED:
+            return DatasetValidated(job.job_id)
+        time = now()
+        if seconds_between(job.updated_at, time) < SILENT_SECONDS:
+            return JobChecked(job.job_id)
+        if seconds_between(job.created_at, time) > GIVEN_UP_SECONDS:
+            return _failed(
+                job,
+                "validation_lost",
+                "Validation did not come to an end, though it was called several times. The "
+                "validate function's log tells more.",
+            )
+        if job.status is Status.SUBMITTED and not self._is_there(job):
+            return _failed(job, "upload_failed", "The records did not reach S3; submit them again.")
+        self.aws.functions.invoke(self.settings.validate_function, notification(job))
+        return StageResumed(job.job_id)
+
+    def _is_there(self, job: Job) -> bool:
+        try:
+            self.aws.objects.head(job.source.bucket, job.source.key, job.source.version_id)
+        except ObjectGone:
+            return False
+        return True
 
     def _job_of(self, payload: dict[str, Any]) -> Job | None:
         """The job that the failed invocation was about; None when the upload starts none."""
@@ -60,3 +97,24 @@ def _application(upload: Upload, record: dict[str, Any]) -> Application:
     """What the notification alone tells, for an upload whose metadata nobody came to read."""
     size_bytes = record["s3"]["object"].get("size", 0)
     return Application(upload, record["eventTime"], size_bytes, None, Options())
+
+
+def notification(job: Job) -> dict[str, Any]:
+    """What S3 told of the job's upload, or would have told."""
+    source = job.source
+    uploaded = {"key": quote_plus(source.key, safe="/"), "size": source.size_bytes}
+    if source.version_id:
+        uploaded["versionId"] = source.version_id
+    s3 = {"bucket": {"name": source.bucket}, "object": uploaded}
+    return {"Records": [{"eventTime": source.uploaded_at, "s3": s3}]}
+
+
+def _failed(job: Job, code: str, message: str) -> StageFinished:
+    return StageFinished(
+        job_id=job.job_id,
+        stage=Stage.VALIDATE,
+        number=1,
+        finished_at=now(),
+        error=Problem(code, message),
+        fault=Fault.OURS,
+    )

@@ -38,6 +38,15 @@ class Api:
         """The job document as the API sends it. Raises ApiError, its status 404 for no job."""
         return self.get(f"/jobs/{quote(job_id, safe='')}")
 
+    def history(self, job_id: str) -> str:
+        """The lines of the job's history as the API sends them. Raises ApiError."""
+        return self.get(f"/jobs/{quote(job_id, safe='')}/history")
+
+    def cancel(self, job_id: str, reason: str | None) -> str:
+        """Have the job ended; the job document. Raises ApiError, its status 409 at its end."""
+        body = {"reason": reason} if reason else {}
+        return self._send("POST", f"/jobs/{quote(job_id, safe='')}/cancel", json.dumps(body))
+
     def find_job(self, job_id: str) -> dict[str, Any] | None:
         """The job document, or None when there is no such job."""
         try:
@@ -51,8 +60,13 @@ class Api:
     def get(self, path: str, **query: str | int | None) -> str:
         """The body of the answer; parameters that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}
-        url = f"{self._url}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
-        request = AWSRequest("GET", url, headers={"Accept": "application/json"})
+        return self._send("GET", path + (f"?{urlencode(given, quote_via=quote)}" if given else ""))
+
+    def _send(self, method: str, path: str, body: str | None = None) -> str:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        request = AWSRequest(method, f"{self._url}{path}", headers=headers, data=body)
         credentials, region = self._session.get_credentials(), self._region()
         if credentials and region:
             SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
@@ -63,7 +77,7 @@ class Api:
                 f"nobody answers at {self._url}: `bigdata up` starts the local cloud; {OUT_OF_DATE}"
             ) from error
         text: str = answer.content.decode(errors="replace")
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 202):
             raise _error(answer.status_code, text, self._url)
         if _parsed(text) is None:
             raise ApiUnreachable(f"{self._url} does not answer as the API does: {OUT_OF_DATE}")

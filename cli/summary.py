@@ -13,7 +13,7 @@ from cli.text import DASH, count, money, percent, rate, seconds, size
 
 Document = dict[str, Any]
 
-COLOURS = {"COMPLETED": "green", "REJECTED": "yellow", "FAILED": "red"}
+COLOURS = {"COMPLETED": "green", "REJECTED": "yellow", "FAILED": "red", "CANCELLED": "yellow"}
 MOST_OUTLIERS = 3
 
 

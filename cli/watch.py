@@ -136,7 +136,7 @@ class _Stages:
         name = stage.value if len(attempts) == 1 else f"{stage.value} (attempt {len(attempts)})"
         if latest["status"] == AttemptState.SUCCEEDED:
             return [Text("✓", style="green"), name, seconds(latest["duration_s"])]
-        if latest["status"] == AttemptState.FAILED:
+        if latest["status"] in (AttemptState.FAILED, AttemptState.STOPPED):
             return [Text("✗", style="red"), name, seconds(latest["duration_s"])]
         took = since(latest["started_at"])
         return [self._spinner, name, seconds(took) if took is not None else latest["status"]]

@@ -14,6 +14,9 @@ results   results/<job>/manifest.json        what was validated
 from dataclasses import dataclass
 
 INPUT_PREFIX = "input/"
+INLINE_PREFIX = f"{INPUT_PREFIX}inline/"
+"""Where the API puts the records that it is sent."""
+
 DATASETS_PREFIX = "datasets/"
 SUCCESS_NAME = "_SUCCESS"
 MARKER_NAME = "_marker.json"

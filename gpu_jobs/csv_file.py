@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import io
 from array import array
@@ -67,14 +68,16 @@ class CsvFile:
             return parser.parse(piece).apply(function)
 
         texts = pieces(text, self._delimiter, parser.columns)
-        for first in texts:
+        first = next(texts, None)
+        if first is not None:
             yield 0, parse(first)
-            break
         for parsed in in_order(parse, texts):
             yield self._last_record, parsed
         before = self._last_record if parser.has_header else 0
-        if rest := text.read(1):
-            text.unread(rest)
+        if rest := text.read(len(codecs.BOM_UTF8)):
+            # pyarrow takes one mark off the start of a text, and this one is a record's own.
+            is_own = parser.has_header and rest == codecs.BOM_UTF8
+            text.unread(codecs.BOM_UTF8 + rest if is_own else rest)
             blocks = parser.parse_stream(text)
             for parsed in in_order(lambda block: block.apply(function), blocks):
                 yield before, parsed

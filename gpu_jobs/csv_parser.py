@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,8 +82,11 @@ class CsvParser:
             if self._header is None:
                 found = list(self._open(file, parsed.keep_aside, len(text)))
             else:
+                if bytes(text[: len(codecs.BOM_UTF8)]) == codecs.BOM_UTF8:
+                    # Of the row's own; pyarrow takes one off the start of every text.
+                    file = pyarrow.BufferReader(codecs.BOM_UTF8 + text)
                 # Parses on this thread, where what `_open` gives would leave it to another one.
-                options = self._options(parsed.keep_aside, len(text))
+                options = self._options(parsed.keep_aside, file.size())
                 found = pyarrow.csv.read_csv(file, **options).to_batches()
             parsed.batches = [batch.select(list(self._types)) for batch in found]
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:

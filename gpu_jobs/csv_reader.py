@@ -45,6 +45,7 @@ class CsvReader:
         An int64 column, which passes through, becomes double if that rounds none of its whole
         numbers; every other column becomes text.
         """
+        self._quarantine.clear()
         before = self.types
         as_text = dict.fromkeys(before, pyarrow.string())
         left = {name: candidates(type_) for name, type_ in before.items()}

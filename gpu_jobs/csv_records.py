@@ -29,7 +29,7 @@ def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryvie
     it.
     """
     size = max(PIECE_BYTES, PIECE_BYTES_PER_COLUMN * columns)
-    waiting = _read_on(bytearray(), text, min(FIRST_BYTES, size)).removeprefix(codecs.BOM_UTF8)
+    waiting = _beginning(text, min(FIRST_BYTES, size))
     if not records_end(waiting, delimiter):
         waiting = _read_on(waiting, text, size)
     while waiting:
@@ -39,6 +39,14 @@ def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryvie
         yield memoryview(waiting)[:end]
         waiting = _read_on(waiting[end:], text, size)
     text.unread(bytes(waiting))
+
+
+def _beginning(text: TextStream, size: int) -> bytearray:
+    """The first bytes of the text; blank lines are no records, and not only they may be there."""
+    waiting = _read_on(bytearray(), text, size).removeprefix(codecs.BOM_UTF8)
+    while waiting and not (begun := waiting.lstrip(b"\r\n")):
+        waiting = _read_on(begun, text, size)
+    return waiting.lstrip(b"\r\n")
 
 
 def _read_on(waiting: bytearray, text: TextStream, size: int) -> bytearray:

@@ -64,6 +64,7 @@ class JsonReader:
         An int64 column, which passes through, becomes double if that rounds none of its whole
         numbers; every other column becomes text.
         """
+        self._quarantine.clear()
         before = self.types
         left = {name: candidates(type_) for name, type_ in before.items()}
         for block in self._blocks():

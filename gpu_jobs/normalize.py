@@ -2,7 +2,7 @@
 
 The exit code is 0 when the marker says SUCCEEDED, or when another Batch job owns the attempt and
 this one has nothing to do; 65 when the marker says REJECTED. Everything else ends with a
-traceback, code 1 and no marker.
+traceback and no marker: code 75 when S3 has failed, else 1.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 import boto3
 
+from contracts import outage
 from contracts.codec import to_json
 from contracts.grouping import MOST_GROUPS
 from contracts.layout import METRICS_NAME, NORMALIZED_PREFIX
 from contracts.manifest import Manifest
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
+from contracts.outage import is_outage
 from contracts.spec import NormalizeSpec
 from contracts.storage import read_document
 from gpu_jobs.attempt import STAGE, Attempt
@@ -53,7 +56,13 @@ def main() -> int:
     # As a container's first process, Python would ignore the signal that terminates a job.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     use_small_pages()
-    return run(arguments.spec, s3_client(), os.environ["AWS_BATCH_JOB_ID"])
+    try:
+        return run(arguments.spec, s3_client(), os.environ["AWS_BATCH_JOB_ID"])
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        traceback.print_exc()
+        return outage.EXIT
 
 
 def s3_client() -> Any:

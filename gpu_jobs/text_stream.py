@@ -62,11 +62,19 @@ class TextStream(io.RawIOBase):
         return size - len(view)
 
     def read(self, size: int | None = -1) -> bytes:
-        """`size` bytes, fewer only at the end; all the rest when it is not given."""
+        """`size` bytes, fewer at the end and so that no CRLF is parted; without it all the rest.
+
+        Where a block ends with CR and the next begins with LF, pyarrow drops the LF, which may
+        belong to a cell.
+        """
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(BLOCK_BYTES), b""))
         block = bytearray(size)
-        return bytes(memoryview(block)[: self.readinto(block)])
+        count = self.readinto(block)
+        if count == size > 1 and block.endswith(b"\r"):
+            count -= 1
+            self.unread(b"\r")
+        return bytes(memoryview(block)[:count])
 
     def unread(self, text: bytes) -> None:
         """Put back what was read last."""

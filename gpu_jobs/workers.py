@@ -44,13 +44,21 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
                 ending = error
             else:
                 if len(under_way) > workers():
-                    yield under_way.popleft().result()
+                    yield _first(under_way)
         while under_way:
-            yield under_way.popleft().result()
+            yield _first(under_way)
         if not isinstance(ending, StopIteration):
             raise ending
     finally:
         wait([future for future in under_way if not future.cancel()])
+        del ending  # Its traceback would keep this frame, and all that `function` holds, alive.
+
+
+def _first(under_way: deque[Future[Result]]) -> Result:
+    """The result of the first, which is under way until then: a signal may end the waiting."""
+    result = under_way[0].result()
+    under_way.popleft()
+    return result
 
 
 @functools.cache

@@ -1,8 +1,10 @@
 """The HTTP API: jobs to read, and records to submit without an upload.
 
-GET  /jobs/<job_id>     the job document
-GET  /jobs              jobs, newest first: status, source (a key), limit, next
-POST /jobs, /process    inline records: 202 and where to look
+GET  /jobs/<job_id>           the job document
+GET  /jobs/<job_id>/history   what happened to the job, and when
+POST /jobs/<job_id>/cancel    end the job: 202, and CANCELLED once its work has stopped
+GET  /jobs                    jobs, newest first: status, source (a key), limit, next
+POST /jobs, /process          inline records: 202 and where to look
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
 from handlers.problem_details import HttpProblem, bad_request
+from handlers.request_body import parse_object, refuse_unknown
 from handlers.stored_report import read_report
-from pipeline.bootstrap import client, job_store
+from pipeline.bootstrap import client, job_store, work_queue
+from pipeline.clock import now
 from pipeline.document import job_document
-from pipeline.model import Status
+from pipeline.messages import CancelRequested
+from pipeline.model import Job, Status
 from pipeline.settings import ApiSettings, from_environment
 from pipeline.store import InvalidPageToken
 
@@ -35,6 +40,8 @@ METHODS = {
     re.compile(r"/jobs"): "GET, HEAD, OPTIONS, POST",
     re.compile(r"/process"): "OPTIONS, POST",
     re.compile(r"/jobs/[^/]+"): "GET, HEAD, OPTIONS",
+    re.compile(r"/jobs/[^/]+/history"): "GET, HEAD, OPTIONS",
+    re.compile(r"/jobs/[^/]+/cancel"): "OPTIONS, POST",
 }
 
 app = APIGatewayHttpResolver()
@@ -59,17 +66,34 @@ def get_job(job_id: str) -> Response[str]:
     """The document of one job, with the metrics and the cost of its report."""
     logger.append_keys(job_id=job_id)
     settings = from_environment(ApiSettings)
-    job = job_store(settings.jobs_table).find(job_id)
-    if job is None:
-        raise HttpProblem(
-            HTTPStatus.NOT_FOUND,
-            f"No job has the id {job_id!r}. GET /jobs lists the jobs there are.",
-        )
+    job = _job(job_id, settings)
     report = None
     if job.status is Status.COMPLETED:
         report, warnings = read_report(client("s3"), settings.results_bucket, job_id)
         job = replace(job, warnings=(*job.warnings, *warnings))
     return _json(HTTPStatus.OK, to_plain(job_document(job, settings.results_bucket, report)))
+
+
+@app.route("/jobs/<job_id>/history", method=["GET", "HEAD"])
+def get_history(job_id: str) -> Response[str]:
+    """The lines of a job's history, oldest first."""
+    job = _job(job_id, from_environment(ApiSettings))
+    lines = [to_plain(line) for line in job.history]
+    return _json(HTTPStatus.OK, {"job_id": job.job_id, "history": lines})
+
+
+@app.post("/jobs/<job_id>/cancel")
+def cancel_job(job_id: str) -> Response[str]:
+    """Have a job ended; the body may give a `reason`."""
+    logger.append_keys(job_id=job_id)
+    settings = from_environment(ApiSettings)
+    reason = _reason(_body())
+    job = _job(job_id, settings)
+    if job.status.is_end:
+        raise HttpProblem(HTTPStatus.CONFLICT, f"Job {job_id!r} has ended: it is {job.status}.")
+    work_queue(settings.work_queue_url).send(CancelRequested(job_id, now(), reason))
+    document = job_document(job, settings.results_bucket)
+    return _json(HTTPStatus.ACCEPTED, to_plain(document), {"Location": f"../{job_id}"})
 
 
 @app.route("/jobs", method=["GET", "HEAD"])
@@ -130,11 +154,31 @@ def _no_route(_: NotFoundError) -> Response[str]:
     return HttpProblem(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allow}).response(path)
 
 
+def _job(job_id: str, settings: ApiSettings) -> Job:
+    job = job_store(settings.jobs_table).find(job_id)
+    if job is None:
+        raise HttpProblem(
+            HTTPStatus.NOT_FOUND,
+            f"No job has the id {job_id!r}. GET /jobs lists the jobs there are.",
+        )
+    return job
+
+
 def _body() -> str:
     try:
         return app.current_event.decoded_body or ""
     except ValueError as error:
         raise bad_request("The body is not text in UTF-8.") from error
+
+
+def _reason(text: str) -> str:
+    """Why the caller wants what it asks for, if it says so."""
+    body = parse_object(text) if text else {}
+    refuse_unknown(body, ("reason",), "the body")
+    reason = body.get("reason", "no reason was given")
+    if not isinstance(reason, str):
+        raise bad_request("reason must be a text.")
+    return reason
 
 
 def _internal_error(event: dict[str, Any]) -> dict[str, Any]:

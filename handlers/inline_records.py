@@ -12,10 +12,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.codec import from_plain
-from contracts.layout import INPUT_PREFIX
+from contracts.layout import INLINE_PREFIX, INPUT_PREFIX
 from contracts.manifest import Options
 from contracts.problem import Problem
 from handlers.problem_details import HttpProblem, bad_request
+from handlers.request_body import parse_object, refuse_unknown
 from pipeline.clock import now
 from pipeline.dataset.identity import JOB_ID
 from pipeline.dataset.metadata import to_metadata
@@ -44,7 +45,7 @@ class Submission:
 
     @property
     def key(self) -> str:
-        return f"{INPUT_PREFIX}inline/{self.job_id}.jsonl"
+        return f"{INLINE_PREFIX}{self.job_id}.jsonl"
 
 
 def parse_submission(text: str) -> Submission:
@@ -54,8 +55,8 @@ def parse_submission(text: str) -> Submission:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body may have {MAX_BODY_BYTES} bytes. {UPLOAD_INSTEAD}",
         )
-    body = _parse_json(text)
-    _refuse_unknown(body, MEMBERS, "the body")
+    body = parse_object(text)
+    refuse_unknown(body, MEMBERS, "the body")
     lines = _lines(body.get("data"))
     options = _options(body.get("processing_config", {}))
     job_id = _job_id(body.get("job_id"))
@@ -117,40 +118,9 @@ def _is_refusal(error: Exception) -> bool:
 def _outcome_unknown(job_id: str) -> HttpProblem:
     return HttpProblem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"It is not known whether the records were stored. If GET /jobs/{job_id} still says "
-        f"{Status.SUBMITTED} in some minutes, they were not: submit them under another job_id.",
+        f"It is not known whether the records were stored. GET /jobs/{job_id} tells: the job goes "
+        f"on if they were, and within half an hour it is {Status.FAILED} if they were not.",
     )
-
-
-def _parse_json(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text, object_pairs_hook=_members)
-    except json.JSONDecodeError as error:
-        raise bad_request(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
-    except RecursionError as error:
-        raise bad_request("The body is nested too deeply.") from error
-    except ValueError as error:
-        raise bad_request("The body is not JSON: a number in it has too many digits.") from error
-    if not isinstance(body, dict):
-        raise bad_request('The body must be an object, such as {"data": [{"price": 1.5}]}.')
-    return body
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise bad_request(f"An object in the body has the member {name!r} twice.")
-        members[name] = value
-    return members
-
-
-def _refuse_unknown(body: dict[str, Any], known: tuple[str, ...], where: str) -> None:
-    unknown = [repr(name) for name in body if name not in known]
-    if unknown:
-        raise bad_request(f"{where} takes {', '.join(known)}; not {', '.join(unknown)}.")
 
 
 def _lines(data: Any) -> bytes:
@@ -177,7 +147,7 @@ def _check_row(row: Any, where: str) -> None:
 def _options(config: Any) -> Options:
     if not isinstance(config, dict):
         raise bad_request("processing_config must be an object.")
-    _refuse_unknown(config, tuple(f.name for f in fields(Options)), "processing_config")
+    refuse_unknown(config, tuple(f.name for f in fields(Options)), "processing_config")
     for name, value in config.items():
         _check_option(f"processing_config.{name}", name, value)
     return from_plain(Options, config)

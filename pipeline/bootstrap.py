@@ -58,6 +58,8 @@ class Coordination:
     """What the actors work with."""
 
     store: JobStore
+    queue: WorkQueue
+    objects: Objects
     files: AttemptFiles
     batch_jobs: BatchJobs
     spark_runs: SparkRuns
@@ -69,6 +71,8 @@ def coordination(settings: CoordinateSettings) -> Coordination:
     """The collaborators of the actors."""
     return Coordination(
         store=job_store(settings.jobs_table),
+        queue=work_queue(settings.work_queue_url),
+        objects=Objects(client("s3")),
         files=AttemptFiles(client("s3"), settings.results_bucket),
         batch_jobs=BatchJobs(client("batch"), client("batch", retries=False), settings),
         spark_runs=SparkRuns(client("emr-serverless"), settings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
@@ -13,6 +13,9 @@ from pipeline.clock import iso
 from pipeline.compute_names import AttemptName
 from pipeline.errors import LaunchRefused
 from pipeline.settings import CoordinateSettings
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By how much our clock and AWS' may differ, at most."""
 
 SPARK_TIMEOUT_MINUTES = 240
 SPARK_SIZE = {
@@ -54,6 +57,15 @@ class BatchJobs:
         except ClientError as error:
             _refused_or_raise(error)
         return str(answer["jobId"])
+
+    def describe(self, job_id: str) -> dict[str, Any] | None:
+        """The job as DescribeJobs has it, which is what its events tell too; None: forgotten."""
+        jobs: list[dict[str, Any]] = self._batch.describe_jobs(jobs=[job_id])["jobs"]
+        return jobs[0] if jobs else None
+
+    def stop(self, job_id: str, reason: str) -> None:
+        """End the job, wherever it stands; one that has ended stays as it is."""
+        self._batch.terminate_job(jobId=job_id, reason=reason)
 
     def find(self, name: AttemptName, *, use_gpu: bool) -> str | None:
         """The id of the attempt's job, whatever its state, or None when there is none."""
@@ -115,6 +127,34 @@ class SparkRuns:
         except ClientError as error:
             _refused_or_raise(error)
         return str(answer["jobRunId"])
+
+    def find(self, name: AttemptName, since: str) -> str | None:
+        """The id of the attempt's run, started after `since`, or None when there is none."""
+        pages = self._emr.get_paginator("list_job_runs").paginate(
+            applicationId=self._settings.spark_application_id,
+            createdAtAfter=datetime.fromisoformat(since) - CLOCKS_APART,
+        )
+        runs = (run for page in pages for run in page["jobRuns"])
+        return next((str(run["id"]) for run in runs if run.get("name") == str(name)), None)
+
+    def stop(self, run_id: str) -> None:
+        """Cancel the run; one that has ended stays as it is."""
+        try:
+            self._emr.cancel_job_run(
+                applicationId=self._settings.spark_application_id, jobRunId=run_id
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+
+    def find_run(self, run_id: str) -> SparkRun | None:
+        """The run's present state; None: forgotten."""
+        try:
+            return self.get(run_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
 
     def get(self, run_id: str) -> SparkRun:
         """The run's present state."""

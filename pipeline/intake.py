@@ -192,13 +192,13 @@ def _queued(job: Job, manifest: Manifest, warnings: tuple[str, ...], started_at:
     time = now()
     validated = replace(job, source=source).with_warnings(warnings)
     attempt = _attempt(AttemptState.SUCCEEDED, started_at, time)
-    return validated.with_attempt(attempt).advance(Status.QUEUED, time)
+    return validated.with_attempt(attempt, time).advance(Status.QUEUED, time)
 
 
 def _rejected(job: Job, problem: Problem, started_at: str) -> Job:
     time = now()
     attempt = _attempt(AttemptState.FAILED, started_at, time, problem)
-    return job.with_attempt(attempt).advance(Status.REJECTED, time, problem)
+    return job.with_attempt(attempt, time).advance(Status.REJECTED, time, problem)
 
 
 def _attempt(

@@ -1,8 +1,8 @@
 """What arrives on the work queue, and the orders that follow from it.
 
-Events are past (`StageFinished`), commands are orders (`LaunchStage`). `parse` turns a queue
-message's body into an event; it knows our own messages, the EventBridge envelopes of Batch and
-EMR Serverless, and the envelope in which Lambda reports a function that failed for good.
+Events are past (`StageFinished`), orders are to be carried out (`LaunchStage`). `parse` turns a
+queue message's body into an event; it knows our own messages, the EventBridge envelopes of Batch
+and EMR Serverless, and the envelope in which Lambda reports a function that failed for good.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contracts.codec import DocumentError, from_plain, to_plain
 from contracts.problem import Problem
 from pipeline.clock import from_epoch_ms
 from pipeline.compute_names import AttemptName
-from pipeline.model import AttemptState, Stage, Totals
+from pipeline.model import AttemptState, Fault, Stage, Totals
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,22 @@ class AnalysisFinished:
 
 
 @dataclass(frozen=True)
+class CheckJob:
+    """Ask AWS what has become of the job's work, and take up what was left undone."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class CancelRequested:
+    """Somebody wants the job to end."""
+
+    job_id: str
+    requested_at: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class FunctionFailed:
     """A function that is invoked asynchronously failed in every try; `payload` was its input."""
 
@@ -72,6 +88,8 @@ class BatchJobChanged:
     finished_at: str | None
     reason: str
     terminated: bool
+    exit_code: int | None = None
+    log_stream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,9 +113,8 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class StageFinished:
-    """An attempt has ended with its marker (`error` None), or without what it was to leave.
+    """An attempt has ended with its marker, or with an `error` for which `fault` says who is.
 
-    `error` with `rejected` is the input's fault; with `retryable` another attempt may succeed.
     `external_id` and `started_at` are None when the event does not tell.
     """
 
@@ -108,8 +125,7 @@ class StageFinished:
     external_id: str | None = None
     started_at: str | None = None
     error: Problem | None = None
-    rejected: bool = False
-    retryable: bool = False
+    fault: Fault | None = None
     warnings: tuple[str, ...] = ()
     totals: Totals | None = None
 
@@ -124,17 +140,45 @@ class StageLaunched:
     external_id: str
 
 
-JobEvent = DatasetValidated | StageLaunched | StageStarted | StageFinished
+@dataclass(frozen=True)
+class StageWaiting:
+    """The work of an attempt waits for a machine, since `since`."""
+
+    job_id: str
+    stage: Stage
+    number: int
+    external_id: str
+    since: str
+
+
+@dataclass(frozen=True)
+class StageResumed:
+    """The function of a stage that had fallen silent was called once more."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class JobChecked:
+    """AWS had nothing new to tell."""
+
+    job_id: str
+
+
+AttemptEvent = StageLaunched | StageStarted | StageWaiting | StageFinished
+
+JobEvent = DatasetValidated | CancelRequested | StageResumed | JobChecked | AttemptEvent
 """What `plan` decides on."""
 
-OwnMessage = DatasetValidated | DatasetArriving | AnalysisFinished
+OwnMessage = DatasetValidated | DatasetArriving | AnalysisFinished | CheckJob | CancelRequested
 """What our own functions send."""
 
 Message = OwnMessage | FunctionFailed | BatchJobChanged | SparkRunChanged
 """What the work queue carries."""
 
 OWN_MESSAGES: dict[str, type[OwnMessage]] = {
-    cls.__name__: cls for cls in (DatasetValidated, DatasetArriving, AnalysisFinished)
+    cls.__name__: cls
+    for cls in (DatasetValidated, DatasetArriving, AnalysisFinished, CheckJob, CancelRequested)
 }
 
 
@@ -154,7 +198,7 @@ def parse(body: str) -> Message | None:
         if "message" in plain:
             return _own_message(plain)
         if plain.get("source") == "aws.batch":
-            return _batch_job_changed(plain["detail"])
+            return batch_job_changed(plain["detail"])
         if plain.get("source") == "aws.emr-serverless":
             return SparkRunChanged(plain["detail"]["applicationId"], plain["detail"]["jobRunId"])
         return _function_failed(plain)
@@ -173,7 +217,9 @@ BATCH_STATES = {
 }
 
 
-def _batch_job_changed(detail: dict[str, Any]) -> BatchJobChanged | None:
+def batch_job_changed(detail: dict[str, Any]) -> BatchJobChanged | None:
+    """What a Batch job's description says; None while it waits, and for a job of others."""
+    container = detail.get("container", {})
     name = AttemptName.parse(detail["jobName"])
     state = BATCH_STATES.get(detail["status"])
     if name is None or state is None:
@@ -185,7 +231,9 @@ def _batch_job_changed(detail: dict[str, Any]) -> BatchJobChanged | None:
         started_at=_time(detail.get("startedAt")),
         finished_at=_time(detail.get("stoppedAt")),
         reason=_batch_reason(detail),
-        terminated=bool(detail.get("isTerminated")),
+        terminated=bool(detail.get("isTerminated") or detail.get("isCancelled")),
+        exit_code=container.get("exitCode"),
+        log_stream=container.get("logStreamName"),
     )
 
 
@@ -222,3 +270,21 @@ class LaunchStage:
     stage: Stage
     number: int
     look_first: bool
+
+
+@dataclass(frozen=True)
+class StopStage:
+    """Order: have AWS end attempt `number` of `stage`, launched by someone or never launched."""
+
+    stage: Stage
+    number: int
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Order: check the job after so many seconds."""
+
+    seconds: int
+
+
+Order = LaunchStage | StopStage | LookAgain

@@ -1,10 +1,11 @@
 """A job, its attempts and the states they go through.
 
     SUBMITTED → VALIDATING → QUEUED → NORMALIZING → PROCESSING → ANALYZING → COMPLETED
-        └───────────┴───────────┴──────────┴────────────┴────────────┴────→ REJECTED, FAILED
+        └───────────┴───────────┴──────────┴────────────┴───────┴─→ REJECTED, FAILED, CANCELLED
 
-An end is never left and a status never goes backwards; `Job.advance` is the only way to move.
-What others write is cut where it enters the job, which has to fit into a DynamoDB item (400 KB).
+An end is never left and a status never goes backwards; `Job.advance` is the only way to move, and
+with `with_attempt` and `with_cancellation` it writes the job's history. What others write is cut
+where it enters the job, which has to fit into a DynamoDB item (400 KB).
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ MAX_WARNINGS = 20
 MAX_WARNINGS_OF_JOB = 50
 MAX_WARNING_CHARACTERS = 500
 MAX_PROBLEM_CHARACTERS = 2000
+MAX_ATTEMPT_PROBLEM_CHARACTERS = 500
+"""A job has one problem, and as many attempts as it takes."""
+
+MAX_HISTORY = 200
 MORE_WARNINGS = "There are more warnings, which are not kept."
 
 
@@ -38,10 +43,11 @@ class Status(StrEnum):
     COMPLETED = "COMPLETED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
     @property
     def is_end(self) -> bool:
-        return self in (Status.COMPLETED, Status.REJECTED, Status.FAILED)
+        return self in (Status.COMPLETED, Status.REJECTED, Status.FAILED, Status.CANCELLED)
 
     @property
     def rank(self) -> int:
@@ -77,17 +83,46 @@ class AttemptState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    STOPPED = "stopped"
 
     @property
     def is_end(self) -> bool:
-        return self in (AttemptState.SUCCEEDED, AttemptState.FAILED)
+        return self in (AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.STOPPED)
+
+
+class Fault(StrEnum):
+    """Where the fault lies when an attempt fails, which decides what follows."""
+
+    INPUT = "input"
+    """In the dataset: another attempt would find the same."""
+
+    HOST = "host"
+    """The machine was lost, such as a spot instance, or the work was forgotten."""
+
+    OUTAGE = "outage"
+    """A service that the attempt needs did not answer as it should."""
+
+    STOPPED = "stopped"
+    """Somebody ended it, we or a person."""
+
+    OURS = "ours"
+    """In our code or set-up: another attempt would fail too."""
+
+
+class StopReason(StrEnum):
+    """Why we end an attempt."""
+
+    CANCEL = "cancel"
+    NO_GPU = "no_gpu"
+    NO_CAPACITY = "no_capacity"
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One launch of a stage. Times are ISO 8601 UTC.
 
-    Until `lease_until` only `owner`, one invocation of the coordinator, may launch it.
+    Until `lease_until` only `owner`, one invocation of the coordinator, may launch it; "" is
+    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization.
     """
 
     stage: Stage
@@ -100,6 +135,14 @@ class Attempt:
     started_at: str | None = None
     finished_at: str | None = None
     error: Problem | None = None
+    fault: Fault | None = None
+    stop: StopReason | None = None
+    use_gpu: bool = False
+
+    @property
+    def label(self) -> str:
+        """Such as `normalize-1`."""
+        return f"{self.stage.value}-{self.number}"
 
     @property
     def seconds(self) -> float:
@@ -140,6 +183,24 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Cancellation:
+    """Somebody wants the job to end."""
+
+    requested_at: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """What happened at a time: `subject` is `job` or an attempt such as `normalize-1`."""
+
+    at: str
+    subject: str
+    event: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
     """One run over one dataset: all of the flow's durable state.
 
@@ -157,6 +218,8 @@ class Job:
     warnings: tuple[str, ...] = ()
     error: Problem | None = None
     totals: Totals | None = None
+    cancellation: Cancellation | None = None
+    history: tuple[HistoryLine, ...] = ()
 
     def latest(self, stage: Stage) -> Attempt | None:
         """The newest attempt of `stage`."""
@@ -166,14 +229,31 @@ class Job:
         """Attempt `number` of `stage`."""
         return next((a for a in self.attempts if a.stage is stage and a.number == number), None)
 
-    def with_attempt(self, attempt: Attempt) -> Job:
+    @property
+    def open_attempt(self) -> Attempt | None:
+        """The attempt that has not ended; there is never more than one."""
+        return next((a for a in self.attempts if not a.state.is_end), None)
+
+    def with_attempt(self, attempt: Attempt, now: str) -> Job:
         """This job with `attempt` added, or put in the place of the one with its number."""
-        attempt = replace(attempt, error=_cut(attempt.error))
-        others = tuple(
-            attempt if (a.stage, a.number) == (attempt.stage, attempt.number) else a
-            for a in self.attempts
-        )
-        return replace(self, attempts=others if attempt in others else (*others, attempt))
+        attempt = replace(attempt, error=_cut(attempt.error, MAX_ATTEMPT_PROBLEM_CHARACTERS))
+        before = self.attempt(attempt.stage, attempt.number)
+        others = tuple(attempt if a == before else a for a in self.attempts)
+        attempts = others if before else (*others, attempt)
+        job = replace(self, attempts=attempts, updated_at=now)
+        if before is None or (before.state, before.owner) != (attempt.state, attempt.owner):
+            job = job._noting(now, attempt.label, attempt.state.value, _told(attempt))
+        if attempt.stop and (before is None or before.stop is not attempt.stop):
+            job = job._noting(now, attempt.label, "being stopped", attempt.stop.value)
+        return job
+
+    def with_cancellation(self, cancellation: Cancellation, now: str) -> Job:
+        """This job, to be ended; the first to say so counts."""
+        if self.cancellation:
+            return self
+        reason = cut(cancellation.reason, MAX_WARNING_CHARACTERS)
+        job = replace(self, cancellation=replace(cancellation, reason=reason), updated_at=now)
+        return job._noting(now, "job", "cancellation requested", reason)
 
     def with_warnings(self, warnings: tuple[str, ...]) -> Job:
         """This job with the first of a stage's `warnings`, and word of it when there are more."""
@@ -188,7 +268,14 @@ class Job:
         """This job in `status`. Raises ValueError for a step backwards or out of an end."""
         if self.status.is_end or status.rank < self.status.rank:
             raise ValueError(f"job {self.job_id} cannot go from {self.status} to {status}")
-        return replace(self, status=status, updated_at=now, error=_cut(error) or self.error)
+        error = _cut(error, MAX_PROBLEM_CHARACTERS) or self.error
+        job = replace(self, status=status, updated_at=now, error=error)
+        return job._noting(now, "job", status.value, error.code if error else "")
+
+    def _noting(self, now: str, subject: str, event: str, detail: str = "") -> Job:
+        """This job with one more line in its history, which forgets its oldest ones."""
+        line = HistoryLine(now, subject, event, cut(detail, MAX_WARNING_CHARACTERS))
+        return replace(self, history=(*self.history, line)[-MAX_HISTORY:])
 
 
 def seconds_between(start: str, end: str) -> float:
@@ -196,11 +283,20 @@ def seconds_between(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def _cut(problem: Problem | None) -> Problem | None:
+def _told(attempt: Attempt) -> str:
+    """What the history says of an attempt in its state."""
+    if attempt.error:
+        return attempt.error.code
+    if attempt.state is AttemptState.CLAIMED:
+        return f"by {attempt.owner}" if attempt.owner else f"for {attempt.lease_until}"
+    return attempt.external_id or ""
+
+
+def _cut(problem: Problem | None, characters: int) -> Problem | None:
     if problem is None:
         return None
     return replace(
         problem,
-        message=cut(problem.message, MAX_PROBLEM_CHARACTERS),
-        where=problem.where and cut(problem.where, MAX_PROBLEM_CHARACTERS),
+        message=cut(problem.message, characters),
+        where=problem.where and cut(problem.where, characters),
     )

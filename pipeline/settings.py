@@ -39,6 +39,7 @@ class CoordinateSettings:
 
     jobs_table: str
     results_bucket: str
+    work_queue_url: str
     validate_function: str
     analyze_function: str
     gpu_job_queue: str
@@ -53,6 +54,14 @@ class CoordinateSettings:
     spark_packages: str
     spark_python: str
     spark_log_prefix: str
+
+
+@dataclass(frozen=True)
+class ReconcileSettings:
+    """The reconcile function."""
+
+    jobs_table: str
+    work_queue_url: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class ApiSettings:
     jobs_table: str
     ingest_bucket: str
     results_bucket: str
+    work_queue_url: str
 
 
 def from_environment(cls: type[S], environment: Mapping[str, str] = os.environ) -> S:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.errors import JobNotFound, LostRace
 from pipeline.model import Job, Status
 
 KIND = "job"
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,17 @@ class JobStore:
         return Page(
             tuple(_job(item) for item in answer["Items"]), _to_token(last) if last else None
         )
+
+    def unfinished(self) -> Iterator[Job]:
+        """The jobs that have not ended; one that moves meanwhile may come twice or not at all."""
+        for status in Status:
+            if status.is_end:
+                continue
+            page = self.list(status=status, limit=PAGE)
+            yield from page.jobs
+            while page.next:
+                page = self.list(status=status, limit=PAGE, start=page.next)
+                yield from page.jobs
 
 
 def _index(status: Status | None, source: str | None) -> tuple[str, str, str]:

@@ -6,6 +6,9 @@ from typing import Any
 
 from pipeline.messages import OwnMessage, to_body
 
+LONGEST_DELAY = 900
+"""Seconds; SQS delays no message longer."""
+
 
 class WorkQueue:
     """Sends our own messages. `sqs` is a boto3 SQS client."""
@@ -14,12 +17,8 @@ class WorkQueue:
         self._sqs = sqs
         self._url = url
 
-    def send(
-        self,
-        message: OwnMessage,
-        delay_seconds: int = 0,
-    ) -> None:
-        """Enqueue `message`, to be delivered after `delay_seconds` (at most 900)."""
+    def send(self, message: OwnMessage, delay_seconds: int = 0) -> None:
+        """Enqueue `message`, to be delivered after `delay_seconds`, LONGEST_DELAY at most."""
         self._sqs.send_message(
             QueueUrl=self._url, MessageBody=to_body(message), DelaySeconds=delay_seconds
         )

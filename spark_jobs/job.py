@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from functools import partial
 import boto3
 from pyspark.sql import SparkSession
 
+from contracts import outage
 from contracts.codec import to_json
 from contracts.layout import MARKER_NAME, TIMINGS_NAME, S3Uri, summary_name
 from contracts.marker import Marker, Outcome, OutputFile
@@ -34,7 +36,7 @@ class Pipeline:
 
 
 def main(*pipelines: Pipeline) -> int:
-    """The process's exit code: 0 when at least one of the pipelines has left its summary.
+    """The exit code: 0 when a pipeline has left its summary, 75 when S3 has failed, else 1.
 
     Two pipelines or more are compared; a single one runs once, cold, for the sake of its result.
     """
@@ -42,7 +44,13 @@ def main(*pipelines: Pipeline) -> int:
         print("usage: spark-submit SCRIPT SPEC-URI", file=sys.stderr)
         return 2
     s3 = boto3.client("s3")
-    return run(pipelines, read_document(SparkSpec, sys.argv[1], s3), s3)
+    try:
+        return run(pipelines, read_document(SparkSpec, sys.argv[1], s3), s3)
+    except Exception as error:
+        if not outage.is_outage(error):
+            raise
+        traceback.print_exc()
+        return outage.EXIT
 
 
 def run(pipelines: Sequence[Pipeline], spec: SparkSpec, s3: S3Client) -> int:

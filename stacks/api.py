@@ -8,9 +8,10 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contracts.layout import INPUT_PREFIX
+from contracts.layout import INLINE_PREFIX
 from pipeline.settings import ApiSettings
 from stacks.artifacts import Artifacts
 from stacks.functions import PipelineFunction
@@ -44,12 +45,13 @@ class ApiStack(cdk.Stack):
         *,
         artifacts: Artifacts,
         storage: StorageStack,
+        work_queue: sqs.IQueue,
         auth: str,
     ) -> None:
         super().__init__(scope, construct_id)
         if auth not in ("iam", "none"):
             raise ValueError(f"api_auth is iam or none, not {auth!r}")
-        self.function = self._function(artifacts, storage)
+        self.function = self._function(artifacts, storage, work_queue)
         self.http_api = apigateway.HttpApi(
             self,
             "Http",
@@ -62,7 +64,9 @@ class ApiStack(cdk.Stack):
         cdk.CfnOutput(self, "ApiId", value=self.http_api.api_id)
         cdk.CfnOutput(self, "ApiLogGroup", value=self.function.log_group.log_group_name)
 
-    def _function(self, artifacts: Artifacts, storage: StorageStack) -> PipelineFunction:
+    def _function(
+        self, artifacts: Artifacts, storage: StorageStack, work_queue: sqs.IQueue
+    ) -> PipelineFunction:
         function = PipelineFunction(
             self,
             "Api",
@@ -72,6 +76,7 @@ class ApiStack(cdk.Stack):
                 jobs_table=storage.jobs_table.table_name,
                 ingest_bucket=storage.ingest_bucket_name,
                 results_bucket=storage.results_bucket_name,
+                work_queue_url=work_queue.queue_url,
             ),
             timeout=cdk.Duration.seconds(28),
             memory_mb=1024,
@@ -80,7 +85,8 @@ class ApiStack(cdk.Stack):
         storage.allow_records(role)
         storage.allow_listing_records(role, *JOB_INDEXES)
         allow_reading(role, storage.results_bucket_name, "results/*")
-        allow_writing(role, storage.ingest_bucket_name, f"{INPUT_PREFIX}*")
+        allow_writing(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
+        work_queue.grant_send_messages(role)
         return function
 
     def _stage(self) -> None:

@@ -10,13 +10,13 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contracts.layout import SPEC_NAME
+from contracts.layout import INLINE_PREFIX, SPEC_NAME
 from pipeline.settings import CoordinateSettings
 from stacks.artifacts import Artifacts
 from stacks.compute_targets import ComputeTargets
 from stacks.functions import PipelineFunction
 from stacks.permissions import allow, allow_reading, allow_writing
-from stacks.spark import SparkJobs, allow_reading_runs
+from stacks.spark import SparkJobs, allow_runs
 from stacks.storage import StorageStack
 
 TIMEOUT = cdk.Duration.seconds(60)
@@ -55,6 +55,7 @@ class Coordination(Construct):
             settings=CoordinateSettings(
                 jobs_table=storage.jobs_table.table_name,
                 results_bucket=storage.results_bucket_name,
+                work_queue_url=work_queue.queue_url,
                 validate_function=validate.function_name,
                 analyze_function=analyze.function_name,
                 gpu_job_queue=compute.gpu_job_queue,
@@ -82,6 +83,9 @@ class Coordination(Construct):
         storage.allow_records(role)
         storage.allow_listing_records(role, "by_source")
         allow_reading(role, results, "results/*")
+        # Whether records that were posted have arrived.
+        allow_reading(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
+        work_queue.grant_send_messages(role)
         allow_writing(role, results, f"results/*/attempts/*/{SPEC_NAME}")
         allow(role, ["lambda:InvokeFunction"], validate.function_arn, analyze.function_arn)
         self._allow_batch(role)
@@ -102,14 +106,21 @@ class Coordination(Construct):
         )
         allow(
             role,
-            ["batch:ListJobs"],
+            ["batch:ListJobs", "batch:DescribeJobs"],
             "*",
-            wildcard="Batch offers no narrower resource for listing jobs",
+            wildcard="Batch offers no narrower resource for listing and describing jobs",
+        )
+        allow(
+            role,
+            ["batch:TerminateJob"],
+            cdk.Stack.of(self).format_arn(service="batch", resource="job", resource_name="*"),
+            wildcard="A job's id is known only once it has been submitted",
         )
 
     def _allow_spark(self, role: iam.Role, spark: SparkJobs) -> None:
-        allow(role, ["emr-serverless:StartJobRun"], spark.application_arn)
-        allow_reading_runs(role, self._compute.spark_application_id)
+        starting = ["emr-serverless:StartJobRun", "emr-serverless:ListJobRuns"]
+        allow(role, starting, spark.application_arn)
+        allow_runs(role, self._compute.spark_application_id, "GetJobRun", "CancelJobRun")
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["iam:PassRole"],

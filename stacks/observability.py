@@ -30,7 +30,13 @@ class ObservabilityStack(cdk.Stack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description="Messages that the pipeline gave up on lie in the dead-letter queue",
         )
-        functions = (pipeline.validate, pipeline.coordinate, pipeline.analyze, api.function)
+        functions = (
+            pipeline.validate,
+            pipeline.coordinate,
+            pipeline.analyze,
+            pipeline.reconcile,
+            api.function,
+        )
         queue = pipeline.work_queue
         waiting = queue.metric_approximate_number_of_messages_visible()
         oldest = queue.metric_approximate_age_of_oldest_message()

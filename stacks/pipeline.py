@@ -15,7 +15,8 @@ from stacks.coordination import TIMEOUT as COORDINATE_TIMEOUT
 from stacks.coordination import Coordination
 from stacks.functions import PipelineFunction
 from stacks.permissions import allow_deleting, allow_reading, allow_writing
-from stacks.spark import allow_reading_runs
+from stacks.reconciliation import Reconciliation
+from stacks.spark import allow_runs
 from stacks.storage import StorageStack
 from stacks.validation import Validation
 
@@ -55,6 +56,14 @@ class PipelineStack(cdk.Stack):
             dead_letters=self.dead_letters,
             validate=self.validate,
             analyze=self.analyze,
+        ).function
+        self.reconcile = Reconciliation(
+            self,
+            "Reconciliation",
+            artifacts=artifacts,
+            storage=storage,
+            work_queue=self.work_queue,
+            dead_letters=self.dead_letters,
         ).function
         self._outputs()
 
@@ -99,7 +108,7 @@ class PipelineStack(cdk.Stack):
         allow_writing(role, results, "results/*/attempts/analyze-*")
         allow_writing(role, results, "results/*/report.json")
         allow_deleting(role, results, f"results/*/attempts/normalize-*/{NORMALIZED_PREFIX}*")
-        allow_reading_runs(role, spark_application_id)
+        allow_runs(role, spark_application_id, "GetJobRun")
         self.work_queue.grant_send_messages(role)
         return function
 
@@ -110,6 +119,7 @@ class PipelineStack(cdk.Stack):
             ("Validate", self.validate),
             ("Coordinate", self.coordinate),
             ("Analyze", self.analyze),
+            ("Reconcile", self.reconcile),
         ):
             cdk.CfnOutput(self, f"{name}Function", value=function.function_name)
             group = function.log_group.log_group_name

@@ -12,11 +12,11 @@ from stacks.permissions import allow, allow_reading, allow_writing
 from stacks.storage import LOGS_PREFIX
 
 
-def allow_reading_runs(role: iam.Role, application_id: str) -> None:
-    """Let `role` see how the runs of the application fare and what they cost."""
+def allow_runs(role: iam.Role, application_id: str, *actions: str) -> None:
+    """Let `role` do `actions`, such as GetJobRun, on the runs of the application."""
     allow(
         role,
-        ["emr-serverless:GetJobRun"],
+        [f"emr-serverless:{action}" for action in actions],
         f"{_application_arn(application_id)}/jobruns/*",
         wildcard="A run's id is known only once it has been started; the application is ours alone",
     )

@@ -73,6 +73,13 @@ def actors(aws: Aws, request: pytest.FixtureRequest) -> Iterator[Coordinator]:
         yield running
 
 
+@pytest.fixture
+def in_process(aws: Aws) -> Iterator[Coordinator]:
+    """The actors in this process, for tests that reach into it."""
+    with coordinator(aws.settings) as running:
+        yield running
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,11 +1,14 @@
 """The actors over a real HTTP AWS, on both of Thespian's bases."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 
 from actors.system import Coordinator
+from actors.validation import notification
 from contracts.layout import METRICS_NAME, SPEC_NAME
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
@@ -14,13 +17,21 @@ from contracts.spec import NormalizeSpec, SparkSpec
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload, default_id
 from pipeline.errors import TryAgain
-from pipeline.messages import AnalysisFinished, DatasetArriving, DatasetValidated, to_body
-from pipeline.model import AttemptState, Job, Source, Stage, Status, Totals
+from pipeline.messages import (
+    AnalysisFinished,
+    CancelRequested,
+    CheckJob,
+    DatasetArriving,
+    DatasetValidated,
+    to_body,
+)
+from pipeline.model import AttemptState, Fault, Job, Source, Stage, Status, Totals
 from tests.actors.world import NOW, Aws
 
 NORMALIZE = AttemptName("job", "normalize", 1)
 TOTALS = Totals(10, 5.0, 1.0, 0.01, 0.001, 2.0, True, "DataFrame is 2.0x faster")
 VALIDATED = to_body(DatasetValidated("job"))
+CHECK = to_body(CheckJob("job"))
 
 
 def batch_event(status: str, batch_id: str, name: AttemptName = NORMALIZE, **detail: object) -> str:
@@ -142,9 +153,7 @@ def test_a_second_batch_job_that_fails_before_the_fence_leaves_the_attempt_to_th
     assert attempt is not None
     assert (attempt.number, attempt.state) == (1, AttemptState.LAUNCHED)
     actors.handle("third", batch_event("FAILED", batch_id))
-    attempt = aws.store.get("job").latest(Stage.NORMALIZE)
-    assert attempt is not None
-    assert attempt.number == 2
+    assert aws.store.get("job").status is Status.FAILED
 
 
 def test_an_input_that_the_full_read_refuses_is_rejected(
@@ -159,18 +168,183 @@ def test_an_input_that_the_full_read_refuses_is_rejected(
     assert job.latest(Stage.SPARK) is None
 
 
-def test_a_failed_batch_job_is_tried_once_more(actors: Coordinator, aws: Aws, queued: Job) -> None:
-    first = launched_normalization(actors, aws)
-    actors.handle("second", batch_event("FAILED", first))
-    jobs = {job["jobName"]: job["jobId"] for job in aws.batch_jobs()}
-    assert set(jobs) == {"bigdata-job--normalize-1", "bigdata-job--normalize-2"}
-    second = AttemptName("job", "normalize", 2)
-    again = batch_event("FAILED", jobs[str(second)], second)
-    actors.handle("third", again)
+FAULTS = {
+    "host_lost": ({"statusReason": "Host EC2 (instance i-1) terminated."}, Fault.HOST),
+    "service_unavailable": ({"container": {"exitCode": 75}}, Fault.OUTAGE),
+    "container_not_started": ({"container": {"reason": "CannotPullContainerError"}}, Fault.OUTAGE),
+    "out_of_memory": ({"container": {"exitCode": 137, "reason": "OutOfMemoryError"}}, Fault.OURS),
+    "timed_out": ({"statusReason": "Job attempt duration exceeded timeout"}, Fault.OURS),
+    "normalization_failed": (
+        {"container": {"exitCode": 1, "logStreamName": "normalize/1"}},
+        Fault.OURS,
+    ),
+}
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_a_failed_batch_job_says_whose_fault_it_is(
+    in_process: Coordinator, aws: Aws, queued: Job, code: str
+) -> None:
+    detail, fault = FAULTS[code]
+    batch_id = launched_normalization(in_process, aws)
+    in_process.handle("second", batch_event("FAILED", batch_id, **detail))
+    job = aws.store.get("job")
+    first = job.attempt(Stage.NORMALIZE, 1)
+    assert first is not None and first.error is not None
+    assert (first.error.code, first.fault) == (code, fault)
+    assert job.status is (Status.FAILED if fault is Fault.OURS else Status.NORMALIZING)
+
+
+def test_our_own_bug_tells_where_its_log_is(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    batch_id = launched_normalization(actors, aws)
+    container = {"exitCode": 1, "logStreamName": "normalize/1"}
+    actors.handle("second", batch_event("FAILED", batch_id, container=container))
     job = aws.store.get("job")
     assert job.status is Status.FAILED
     assert job.error is not None
-    assert job.error.code == "normalization_failed"
+    assert job.error.where == f"Batch job {batch_id}, log stream normalize/1"
+
+
+def test_what_is_to_be_tried_again_comes_back_through_the_queue(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    first = launched_normalization(actors, aws)
+    lost = "Host EC2 (instance i-1) terminated."
+    actors.handle("second", batch_event("FAILED", first, statusReason=lost))
+    assert len(aws.batch_jobs()) == 1
+    ((message, delay),) = aws.waiting_messages()
+    assert message == CheckJob("job")
+    assert 10 <= delay <= 21
+
+
+def test_a_check_learns_what_no_event_told(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    run_id = launched_spark(actors, aws)
+    aws.leave(AttemptName("job", "spark", 1))
+    aws.move_spark_run(run_id, "SUCCESS")
+    actors.handle("third", CHECK)
+    assert aws.store.get("job").status is Status.ANALYZING
+
+
+def test_a_check_of_a_queued_job_takes_it_up(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    actors.handle("first", CHECK)
+    assert aws.store.get("job").status is Status.NORMALIZING
+
+
+def test_a_check_that_learns_nothing_changes_nothing(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    aws.move_spark_run(launched_spark(actors, aws), "SCHEDULED")
+    before = aws.store.get("job")
+    actors.handle("third", CHECK)
+    assert aws.store.get("job") == before
+
+
+def test_a_check_of_an_ended_job_does_nothing(actors: Coordinator, aws: Aws, queued: Job) -> None:
+    aws.store.save(replace(queued, status=Status.FAILED))
+    assert actors.handle("first", CHECK).status == "FAILED"
+
+
+def test_work_that_batch_has_forgotten_is_done_again(
+    in_process: Coordinator, aws: Aws, queued: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched_normalization(in_process, aws)
+    aws.forget_batch_jobs()
+    monkeypatch.setattr("actors.stage_actor.FORGOTTEN_AFTER_SECONDS", 0.0)
+    in_process.handle("second", CHECK)
+    first = aws.store.get("job").attempt(Stage.NORMALIZE, 1)
+    assert first is not None and first.error is not None
+    assert (first.error.code, first.fault) == ("vanished", Fault.HOST)
+
+
+def test_a_validation_that_fell_silent_is_called_again(
+    in_process: Coordinator, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.validation.SILENT_SECONDS", 0.0)
+    monkeypatch.setattr("actors.validation.GIVEN_UP_SECONDS", 1e12)
+    aws.begin_validation("job", "input/a b+c.csv", "v1")
+    before = aws.store.get("job")
+    in_process.handle("first", CHECK)
+    job = aws.store.get("job")
+    assert job.status is Status.VALIDATING
+    assert job.updated_at > before.updated_at
+    record = notification(job)["Records"][0]
+    assert Upload.of_record(record) == Upload("ingest", "input/a b+c.csv", "v1")
+
+
+def test_a_validation_that_never_ends_fails_with_a_name(actors: Coordinator, aws: Aws) -> None:
+    aws.begin_validation("job", "input/a.csv", "v1")
+    actors.handle("first", CHECK)
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "validation_lost")
+
+
+def test_records_that_never_reached_s3_fail_their_job(
+    in_process: Coordinator, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.validation.GIVEN_UP_SECONDS", 1e12)
+    boto3.client("s3").create_bucket(Bucket="ingest")
+    source = Source("ingest", "input/inline/job.jsonl", None, NOW)
+    aws.store.save(Job("job", Status.SUBMITTED, source, NOW, NOW))
+    in_process.handle("first", CHECK)
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "upload_failed")
+
+
+CANCEL = to_body(CancelRequested("job", NOW, "wrong file"))
+
+
+def test_a_cancelled_job_has_its_batch_job_ended(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    batch_id = launched_normalization(actors, aws)
+    actors.handle("second", CANCEL)
+    assert aws.store.get("job").status is Status.NORMALIZING
+    (batch_job,) = aws.batch_jobs()
+    assert batch_job["jobId"] == batch_id
+    terminated = batch_event("FAILED", batch_id, isTerminated=True)
+    assert actors.handle("third", terminated).status == "CANCELLED"
+
+
+def test_a_cancelled_job_has_its_spark_run_ended(
+    actors: Coordinator, aws: Aws, queued: Job
+) -> None:
+    run_id = launched_spark(actors, aws)
+    actors.handle("third", CANCEL)
+    assert aws.spark_runs()[0]["state"] == "CANCELLED"
+    assert actors.handle("fourth", spark_event(aws, run_id)).status == "CANCELLED"
+
+
+@pytest.mark.parametrize("was_launched", [True, False])
+def test_a_launch_whose_word_was_lost_is_found_and_ended(
+    in_process: Coordinator, aws: Aws, queued: Job, was_launched: bool
+) -> None:
+    batch_id = launched_normalization(in_process, aws)
+    aws.lose_launch("job")
+    if not was_launched:
+        aws.forget_batch_jobs()
+    in_process.handle("second", CANCEL)
+    job = aws.store.get("job")
+    attempt = job.latest(Stage.NORMALIZE)
+    assert attempt is not None
+    assert job.status is (Status.NORMALIZING if was_launched else Status.CANCELLED)
+    assert attempt.external_id == (batch_id if was_launched else None)
+
+
+@pytest.mark.parametrize("was_launched", [True, False])
+def test_a_spark_run_whose_word_was_lost_is_found_and_ended(
+    in_process: Coordinator, aws: Aws, queued: Job, was_launched: bool
+) -> None:
+    launched_spark(in_process, aws)
+    aws.lose_launch("job")
+    if not was_launched:
+        aws.forget_spark_runs()
+    in_process.handle("third", CANCEL)
+    status = aws.store.get("job").status
+    assert status is (Status.PROCESSING if was_launched else Status.CANCELLED)
+    if was_launched:
+        assert aws.spark_runs()[0]["state"] == "CANCELLED"
 
 
 def test_a_terminated_batch_job_ends_the_job(actors: Coordinator, aws: Aws, queued: Job) -> None:

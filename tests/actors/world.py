@@ -2,11 +2,13 @@
 
 import io
 import json
+import time
 import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
+from moto.backends import get_backend
 
 from contracts.codec import to_plain
 from contracts.layout import FENCE_NAME, MARKER_NAME, METRICS_NAME
@@ -15,6 +17,7 @@ from contracts.metrics import NormalizeMetrics
 from contracts.spec import AnalyzeSpec
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute_names import AttemptName
+from pipeline.messages import Message, parse
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status
 from pipeline.settings import CoordinateSettings
 from pipeline.store import JobStore
@@ -78,6 +81,45 @@ class Aws:
         batch.update_job_queue(jobQueue="gpu", state="DISABLED")
         batch.delete_job_queue(jobQueue="gpu")
 
+    def waiting_messages(self) -> list[tuple[Message | None, float]]:
+        """What the coordinator has put on the work queue, with its delay in seconds."""
+        (queue,) = _backend("sqs").queues.values()
+        return [(parse(m.body), m.delayed_until / 1000 - time.time()) for m in queue._messages]
+
+    def move_spark_run(self, run_id: str, state: str) -> None:
+        (run,) = (run for run in self._spark_runs() if run.id == run_id)
+        run.state = state
+
+    def forget_spark_runs(self) -> None:
+        self._spark_runs().clear()
+
+    def forget_batch_jobs(self) -> None:
+        _backend("batch")._jobs.clear()
+        for queue in _backend("batch")._job_queues.values():
+            queue.jobs.clear()
+
+    def _spark_runs(self) -> list[Any]:
+        runs: list[Any] = _backend("emr-serverless").job_runs[self.settings.spark_application_id]
+        return runs
+
+    def lose_launch(self, job_id: str) -> None:
+        """As if the coordinator had died between the launch and the save of its id, long ago."""
+        job = self.store.get(job_id)
+        claimed = [
+            replace(
+                a,
+                state=AttemptState.CLAIMED,
+                external_id=None,
+                owner="dead",
+                claimed_at=NOW,
+                lease_until=NOW,
+            )
+            if a == job.open_attempt
+            else a
+            for a in job.attempts
+        ]
+        self.store.save(replace(job, attempts=tuple(claimed)))
+
     def analysis_failure(self, job_id: str) -> str:
         """The envelope that Lambda sends when the analysis has failed in every try."""
         spec = AnalyzeSpec(job_id, 1, "m", "n", "s", "app", "run", 1.0, 1.0, "o")
@@ -103,6 +145,7 @@ def make_settings() -> CoordinateSettings:
     return CoordinateSettings(
         jobs_table="jobs",
         results_bucket=RESULTS,
+        work_queue_url=boto3.client("sqs").create_queue(QueueName="work")["QueueUrl"],
         validate_function="validate",
         analyze_function="analyze",
         gpu_job_queue=queues["gpu"],
@@ -145,3 +188,8 @@ def _function(name: str, role_arn: str) -> None:
         Handler="code.handler",
         Code={"ZipFile": archive.getvalue()},
     )
+
+
+def _backend(service: str) -> Any:
+    """The small AWS from inside, for what no API of AWS does."""
+    return get_backend(service)["123456789012"]["us-east-1"]  # type: ignore[call-overload]

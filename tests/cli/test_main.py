@@ -8,17 +8,31 @@ from click.testing import CliRunner
 from cli.main import main
 from tests.cli.world import FakeApi
 
-COMMANDS = ["up", "down", "env", "submit", "status", "jobs", "results", "logs", "demo", "compare"]
+COMMANDS = [
+    "up",
+    "down",
+    "env",
+    "submit",
+    "status",
+    "jobs",
+    "results",
+    "history",
+    "logs",
+    "cancel",
+    "demo",
+    "compare",
+]
 
 
 def test_help_lists_the_commands_in_the_order_of_their_use(runner: CliRunner) -> None:
     said = runner.invoke(main, ["--help"]).output
 
-    assert [line.split()[0] for line in said.split("Commands:\n")[1].splitlines()[:10]] == COMMANDS
+    assert [line.split()[0] for line in said.split("Commands:\n")[1].splitlines()[:12]] == COMMANDS
 
 
 @pytest.mark.parametrize(
-    "command", ["env", "submit", "status", "jobs", "results", "logs", "compare"]
+    "command",
+    ["env", "submit", "status", "jobs", "results", "history", "logs", "cancel", "compare"],
 )
 def test_help_of_a_command_has_examples(runner: CliRunner, command: str) -> None:
     said = runner.invoke(main, [command, "--help"])

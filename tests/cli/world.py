@@ -36,6 +36,7 @@ class FakeApi:
     url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
 
     def answer(self, path: str, *answers: Answer) -> None:
         self.answers[path] = list(answers)
@@ -52,6 +53,8 @@ def serve(api: FakeApi) -> Callable[[], None]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            api.bodies.append(self.rfile.read(length).decode())
             api.requests.append((self.path, dict(self.headers)))
             status, body = api.next_answer(self.path)
             content = (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -59,6 +62,8 @@ def serve(api: FakeApi) -> Callable[[], None]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_POST = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass

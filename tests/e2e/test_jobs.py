@@ -150,6 +150,42 @@ def test_a_batch_job_that_somebody_ends_fails_the_job(shell: Shell, tmp_path: Pa
     assert dead_letters(shell) == 0
 
 
+def test_a_cancelled_job_leaves_nothing_running(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    readings(400_000, seed=8).to_csv(file, index=False)
+    shell.upload(file, "input/unwanted.csv", job_id="unwanted")
+    shell.wait("unwanted", until=("NORMALIZING",))
+    shell.run("bigdata", "cancel", "unwanted", "--reason", "wrong file", "--wait")
+    _, document = shell.get("/jobs/unwanted")
+    assert document["status"] == "CANCELLED", document
+    assert document["error"]["message"] == "Cancelled on request: wrong file"
+    for attempt in document["stages"]:
+        if attempt["name"] == "normalize" and attempt["external_id"]:
+            told = shell.run("aws", "batch", "describe-jobs", "--jobs", attempt["external_id"])
+            assert json.loads(told)["jobs"][0]["status"] == "FAILED"
+    _, history = shell.get("/jobs/unwanted/history")
+    events = [(line["subject"], line["event"]) for line in history["history"]]
+    assert events[-1] == ("job", "CANCELLED")
+    assert ("job", "cancellation requested") in events
+    assert shell.post("/jobs/unwanted/cancel", {})[0] == 409
+    assert dead_letters(shell) == 0
+
+
+def test_without_any_event_of_spark_the_job_completes(shell: Shell, tmp_path: Path) -> None:
+    rules = json.loads(shell.run("aws", "events", "list-rules"))["Rules"]
+    (rule,) = (r["Name"] for r in rules if "aws.emr-serverless" in r.get("EventPattern", ""))
+    file = tmp_path / "quiet.csv"
+    readings(1_000).to_csv(file, index=False)
+    shell.run("aws", "events", "disable-rule", "--name", rule)
+    try:
+        shell.upload(file, "input/quiet.csv", job_id="quiet", compare_pipelines="false")
+        document = shell.wait("quiet")
+    finally:
+        shell.run("aws", "events", "enable-rule", "--name", rule)
+    assert document["status"] == "COMPLETED", document["error"]
+    assert dead_letters(shell) == 0
+
+
 def wait_for_batch_id(shell: Shell) -> str:
     for _ in range(100):
         _, document = shell.get("/jobs/ended")

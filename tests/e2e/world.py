@@ -12,8 +12,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ENDS = ("COMPLETED", "REJECTED", "FAILED")
-PATIENCE_S = 120
+ENDS = ("COMPLETED", "REJECTED", "FAILED", "CANCELLED")
+PATIENCE_S = 180
 
 
 @dataclass(frozen=True)

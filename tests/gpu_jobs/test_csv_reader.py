@@ -77,6 +77,37 @@ def test_line_ends_marks_and_blank_lines_make_no_difference(reader, data):
     assert rows_of(reader({"a": "int64", "b": "string"}, data)) == [(1.0, "x"), (2.0, "y")]
 
 
+@pytest.mark.parametrize("lines", [10, 64, 1000])
+def test_any_number_of_blank_lines_may_come_first(reader, small_blocks, lines):
+    data = b"\xef\xbb\xbf" + b"\r\n" * lines + b"a,b\r\n1,x\r\n"
+    assert rows_of(reader({"a": "int64", "b": "string"}, data)) == [(1.0, "x")]
+
+
+@pytest.mark.parametrize("quote", [b"", b'x "odd" one'], ids=["in pieces", "as a stream"])
+@pytest.mark.parametrize("padding", range(8))
+def test_a_mark_within_the_text_belongs_to_its_row(reader, small_blocks, quote, padding):
+    filler = (b"z" * padding + b"," + quote + b"\n") * 4
+    data = b"a,b\n" + filler + b"\xef\xbb\xbfp,q\n" * 30
+    rows = rows_of(reader(TEXT, data))
+    assert rows[4:] == [("\ufeffp", "q")] * 30
+
+
+@pytest.mark.parametrize("quote", [b"y", b'y "odd" one'], ids=["in pieces", "as a stream"])
+def test_a_line_end_within_a_cell_stays_whole_wherever_a_block_ends(reader, small_blocks, quote):
+    row = b'"one\r\ntwo\r\n\r\nthree",' + quote + b"\r\n"
+    for padding in range(70):
+        rows = rows_of(reader(TEXT, b"a,b\r\n" + b"z" * padding + b",\r\n" + row * 20))
+        assert {a for a, _ in rows[1:]} == {"one\r\ntwo\r\n\r\nthree"}
+
+
+def test_a_reading_that_is_given_up_leaves_no_bad_rows(reader, tmp_path):
+    some = reader({"a": "int64", "b": "string"}, b"a,b\n1,x\n2,y,z\n" + b"word,x\n")
+    with pytest.raises(MisfitError):
+        list(some.batches())
+    some.widen()
+    assert not (tmp_path / "rows.jsonl").exists() or not bad_rows(tmp_path)
+
+
 def test_null_spellings_are_null_in_number_and_bool_columns_quoted_or_not(reader):
     data = b'a,b\n,\nNA,NA\n"",""\n"null","NULL"\nnan,None\n1,true\n'
     rows = rows_of(reader({"a": "double", "b": "bool"}, data))

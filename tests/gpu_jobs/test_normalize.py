@@ -12,6 +12,7 @@ import sys
 
 import numpy
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from contracts.grouping import MOST_GROUPS
 from contracts.manifest import Compression, Format, Options, SourceObject
@@ -21,6 +22,8 @@ pytest.importorskip("moto")
 pyarrow = pytest.importorskip("pyarrow")
 zstandard = pytest.importorskip("zstandard")
 parquet_files = pytest.importorskip("pyarrow.parquet")
+
+from gpu_jobs import normalize  # noqa: E402
 
 COLUMNS = {"id": "int64", "city": "string", "fare": "double", "tip": "double"}
 ROWS = 500
@@ -377,3 +380,22 @@ def test_the_containers_command_runs_with_the_environment_alone(
     assert "job normalize-1 device: cpu" in done.stdout
     assert cloud.marker().outcome is outcome
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(EndpointConnectionError(endpoint_url="http://s3"), 75), (ValueError("a bug"), None)],
+)
+def test_the_exit_code_tells_an_outage_from_a_bug(monkeypatch, error, code):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("gpu_jobs.normalize.run", fail)
+    monkeypatch.setattr("sys.argv", ["normalize", "s3://results/spec.json"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setenv("AWS_BATCH_JOB_ID", "batch-1")
+    if code is None:
+        with pytest.raises(ValueError, match="a bug"):
+            normalize.main()
+    else:
+        assert normalize.main() == code

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 
 import pytest
 
@@ -42,6 +43,17 @@ def test_the_text_is_followed_by_the_ending_in_full_reads(data, compression, siz
         pieces.append(piece)
     assert b"".join(pieces) == TEXT + b"END"
     assert all(len(piece) == size for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_no_read_parts_a_line_end(size):
+    data = b"a\r\nbc\r\n\r\nd\re\r"
+    text = stream(data, ending=b"\n")
+    blocks = list(iter(lambda: text.read(size), b""))
+    assert b"".join(blocks) == data + b"\n"
+    assert size == 1 or not [
+        a for a, b in itertools.pairwise(blocks) if a.endswith(b"\r") and b[:1] == b"\n"
+    ]
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, checksummed], ids=["gzip", "zstd"])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import signal
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -65,6 +67,38 @@ def test_nothing_is_left_running_when_the_results_are_given_up():
     next(results)
     results.close()
     assert running == []
+
+
+def test_nothing_is_left_running_when_a_signal_ends_the_waiting():
+    running = []
+
+    def slow(number):
+        running.append(number)
+        time.sleep(0.1 if number else 0.5)
+        running.remove(number)
+
+    def end(number, frame):
+        raise SystemExit(number)
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(SystemExit):
+            list(in_order(slow, range(100)))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert running == []
+
+
+def test_what_the_function_holds_is_free_at_the_end():
+    class Large:
+        pass
+
+    large = Large()
+    seen = weakref.ref(large)
+    assert list(in_order(lambda number, held=large: number, range(3))) == [0, 1, 2]
+    del large
+    assert seen() is None
 
 
 def test_the_threads_are_always_the_same():

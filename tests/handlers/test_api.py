@@ -19,11 +19,12 @@ from handlers import stored_report
 from handlers.api import handler
 from pipeline.bootstrap import client, job_store
 from pipeline.dataset.options import parse_options
+from pipeline.messages import CancelRequested, parse
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
 from pipeline.settings import ApiSettings, to_environment
 from pipeline.store import JobStore
 
-SETTINGS = ApiSettings("jobs", "ingest", "results")
+SETTINGS = ApiSettings("jobs", "ingest", "results", "work")
 CONTEXT = SimpleNamespace(
     aws_request_id="request",
     function_name="api",
@@ -393,7 +394,7 @@ def test_records_that_may_have_been_stored_leave_the_job_to_validation(
     with answering(s3, f"{lost}.s3.PutObject", ReadTimeoutError(endpoint_url="s3")):
         answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
 
-    assert_problem(answer, 503, "GET /jobs/mine", "SUBMITTED", "another job_id")
+    assert_problem(answer, 503, "GET /jobs/mine", "FAILED")
     assert "ReadTimeoutError" in caplog.text
     assert store.get("mine").status is Status.SUBMITTED
     assert ("Contents" in s3.list_objects_v2(Bucket="ingest")) is is_stored
@@ -442,3 +443,64 @@ def test_a_missing_setting_is_an_internal_error_that_names_nothing(
 
     assert_problem(answer, 500)
     assert "JOBS_TABLE" not in answer.text
+
+
+@pytest.fixture
+def work_queue(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = str(boto3.client("sqs").create_queue(QueueName="work")["QueueUrl"])
+    monkeypatch.setenv("WORK_QUEUE_URL", url)
+    return url
+
+
+def under_way(job_id: str) -> Job:
+    source = Source("ingest", f"input/{job_id}.csv", "v1", TIME)
+    return Job(job_id, Status.PROCESSING, source, TIME, TIME)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (None, "no reason was given"),
+        ("{}", "no reason was given"),
+        ('{"reason": "wrong"}', "wrong"),
+    ],
+)
+def test_cancelling_tells_the_coordinator(
+    store: JobStore, work_queue: str, body: str | None, reason: str
+) -> None:
+    store.save(under_way("trips"))
+    answer = call("POST", "/jobs/trips/cancel", body)
+    assert (answer.status, answer.json["status"]) == (202, "PROCESSING")
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=work_queue)["Messages"]
+    request = parse(message["Body"])
+    assert isinstance(request, CancelRequested)
+    assert (request.job_id, request.reason) == ("trips", reason)
+
+
+def test_what_has_ended_cannot_be_cancelled(store: JobStore, work_queue: str) -> None:
+    store.save(finished("trips"))
+    assert_problem(call("POST", "/jobs/trips/cancel"), 409, "COMPLETED")
+    assert_problem(call("POST", "/jobs/nobody/cancel"), 404, "nobody")
+    assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=work_queue)
+
+
+@pytest.mark.parametrize("body", ['{"reason": 1}', '{"why": "x"}', "[]", "no JSON"])
+def test_a_cancellation_that_is_not_understood_is_refused(
+    store: JobStore, work_queue: str, body: str
+) -> None:
+    store.save(under_way("trips"))
+    assert_problem(call("POST", "/jobs/trips/cancel", body), 400)
+
+
+def test_only_post_cancels(store: JobStore) -> None:
+    answer = call("GET", "/jobs/trips/cancel")
+    assert_problem(answer, 405, "POST")
+    assert answer.headers["Allow"] == "OPTIONS, POST"
+
+
+def test_the_history_is_told_line_by_line(store: JobStore) -> None:
+    store.save(under_way("trips").advance(Status.ANALYZING, LATER))
+    answer = call("GET", "/jobs/trips/history")
+    line = {"at": LATER, "subject": "job", "event": "ANALYZING", "detail": ""}
+    assert answer.json == {"job_id": "trips", "history": [line]}
+    assert_problem(call("GET", "/jobs/nobody/history"), 404, "nobody")

@@ -57,6 +57,7 @@ def test_a_failed_batch_job_says_why_and_when() -> None:
         finished_at="2023-11-14T22:13:21.500Z",
         reason="Essential container in task exited, OutOfMemoryError, exit code 1",
         terminated=False,
+        exit_code=1,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from contracts.codec import to_json
 from contracts.problem import Problem
 from pipeline.model import (
+    MAX_ATTEMPT_PROBLEM_CHARACTERS,
+    MAX_HISTORY,
     MAX_PROBLEM_CHARACTERS,
     MAX_WARNING_CHARACTERS,
     MAX_WARNINGS,
@@ -12,12 +14,13 @@ from pipeline.model import (
     MORE_WARNINGS,
     Attempt,
     AttemptState,
+    Cancellation,
     Job,
     Source,
     Stage,
     Status,
 )
-from pipeline.plan import MAX_ATTEMPTS
+from pipeline.plan import ATTEMPTS
 
 TIME = "2026-11-23T10:00:00.000Z"
 ITEM_BYTES = 400 * 1024
@@ -57,31 +60,45 @@ def test_a_long_warning_is_cut_and_still_known_when_it_comes_again() -> None:
 
 def test_a_problem_is_cut_where_it_enters_a_job_or_an_attempt() -> None:
     attempt = Attempt(Stage.NORMALIZE, 1, AttemptState.FAILED, TIME, error=long_problem())
-    job = JOB.with_attempt(attempt).advance(Status.REJECTED, TIME, long_problem())
-    for error in (job.error, job.attempts[0].error):
+    job = JOB.with_attempt(attempt, TIME).advance(Status.REJECTED, TIME, long_problem())
+    for error, characters in (
+        (job.error, MAX_PROBLEM_CHARACTERS),
+        (job.attempts[0].error, MAX_ATTEMPT_PROBLEM_CHARACTERS),
+    ):
         assert error is not None and error.where is not None
         assert error.code == "schema_mismatch"
-        assert len(error.message) == len(error.where) == MAX_PROBLEM_CHARACTERS
+        assert len(error.message) == len(error.where) == characters
 
 
 def test_the_fullest_job_fits_into_an_item() -> None:
     job = JOB
     for number in range(100):
         job = job.with_warnings((f"{number}" + "\0" * 5000,))
+    # One more for the CPU in place of the GPU.
     for stage in Stage:
-        for number in range(MAX_ATTEMPTS):
-            failed = Attempt(stage, number, AttemptState.FAILED, TIME, error=long_problem())
-            job = job.with_attempt(failed)
+        for number in range(sum(ATTEMPTS.values()) + 1):
+            for state in AttemptState:
+                failed = Attempt(stage, number, state, TIME, "x" * 100, error=long_problem())
+                job = job.with_attempt(failed, TIME)
+    job = job.with_cancellation(Cancellation(TIME, "\0" * 5000), TIME)
     job = job.advance(Status.FAILED, TIME, long_problem())
     assert len(to_json(job).encode()) < ITEM_BYTES
+
+
+def test_the_history_forgets_its_oldest_lines() -> None:
+    job = JOB
+    for number in range(MAX_HISTORY + 5):
+        job = job.with_attempt(Attempt(Stage.SPARK, number, AttemptState.FAILED, TIME), TIME)
+    assert [line.subject for line in job.history[:1]] == ["spark-5"]
+    assert len(job.history) == MAX_HISTORY
 
 
 def test_a_short_problem_stays_as_it_is() -> None:
     for problem in (Problem("code", "message"), Problem("code", "message", "line 7")):
         assert JOB.advance(Status.REJECTED, TIME, problem).error == problem
         failed = Attempt(Stage.VALIDATE, 1, AttemptState.FAILED, TIME, error=problem)
-        assert JOB.with_attempt(failed).attempts == (failed,)
-        assert JOB.with_attempt(replace(failed, error=None)).attempts[0].error is None
+        assert JOB.with_attempt(failed, TIME).attempts == (failed,)
+        assert JOB.with_attempt(replace(failed, error=None), TIME).attempts[0].error is None
 
 
 def long_problem() -> Problem:

@@ -17,17 +17,17 @@ def test_the_stage_throttles_and_logs_who_asks(assembly: Any) -> None:
     assert stage["AccessLogSettings"]["DestinationArn"]
 
 
-def test_the_api_puts_objects_where_files_are_uploaded_and_nowhere_else(assembly: Any) -> None:
+def test_the_api_puts_objects_where_posted_records_go_and_nowhere_else(assembly: Any) -> None:
     statements = assembly.statements(assembly.function("api")["Role"])
     written = [s["Resource"] for s in statements if "s3:PutObject" in s["Action"]]
     ingest = "arn:aws:s3:::bigdata-ingest-123456789012-eu-west-1"
-    assert [assembly.text(resource) for resource in written] == [f"{ingest}/input/*"]
+    assert [assembly.text(resource) for resource in written] == [f"{ingest}/input/inline/*"]
 
 
-def test_the_api_starts_nothing(assembly: Any) -> None:
+def test_the_api_asks_the_coordinator_and_starts_nothing_itself(assembly: Any) -> None:
     statements = assembly.statements(assembly.function("api")["Role"])
     services = {action.partition(":")[0] for s in statements for action in actions(s)}
-    assert services == {"dynamodb", "logs", "s3"}
+    assert services == {"dynamodb", "logs", "s3", "sqs"}
 
 
 def actions(statement: dict[str, Any]) -> list[str]:

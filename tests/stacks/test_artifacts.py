@@ -21,7 +21,7 @@ from stacks.artifacts import (
 )
 
 LAMBDA_LIMIT = 250 * 1024 * 1024
-HANDLERS = ("analyze", "api", "coordinate", "validate_upload")
+HANDLERS = ("analyze", "api", "coordinate", "reconcile", "validate_upload")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pipeline.settings import (
     AnalyzeSettings,
     ApiSettings,
     CoordinateSettings,
+    ReconcileSettings,
     ValidateSettings,
     from_environment,
     variable_names,
@@ -15,6 +16,7 @@ SETTINGS = {
     "validate_upload": ValidateSettings,
     "coordinate": CoordinateSettings,
     "analyze": AnalyzeSettings,
+    "reconcile": ReconcileSettings,
     "api": ApiSettings,
 }
 

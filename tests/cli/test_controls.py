@@ -1,0 +1,69 @@
+import json
+
+from click.testing import CliRunner
+
+from cli.main import main
+from pipeline.model import Status
+from tests.cli.world import FakeApi, completed, ended, under_way
+
+LINE = {
+    "at": "2026-11-23T10:00:00.000Z",
+    "subject": "normalize-1",
+    "event": "running",
+    "detail": "batch-1",
+}
+
+
+def test_cancel_says_why(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/cancel", (202, under_way(Status.PROCESSING)))
+
+    done = runner.invoke(main, ["cancel", "trips", "--reason", "wrong file"])
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert [json.loads(body) for body in api.bodies] == [{"reason": "wrong file"}]
+
+
+def test_cancel_waits_until_the_work_has_stopped(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/cancel", (202, under_way(Status.PROCESSING)))
+    api.answer("/jobs/trips", (200, under_way(Status.PROCESSING)), (200, ended(Status.CANCELLED)))
+
+    done = runner.invoke(main, ["cancel", "trips", "--wait"])
+
+    assert done.exit_code == 0
+    assert "CANCELLED" in done.stderr
+
+
+def test_cancel_tells_when_the_job_was_quicker(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/cancel", (202, under_way(Status.ANALYZING)))
+    api.answer("/jobs/trips", (200, completed()))
+
+    done = runner.invoke(main, ["cancel", "trips", "--wait"])
+
+    assert done.exit_code == 0
+    assert "had come to its end before: COMPLETED" in done.stderr
+
+
+def test_cancel_of_an_ended_job_is_an_error(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/cancel", (409, {"detail": "Job 'trips' has ended: it is FAILED."}))
+
+    done = runner.invoke(main, ["cancel", "trips"])
+
+    assert (done.exit_code, done.stderr) == (1, "Error: Job 'trips' has ended: it is FAILED.\n")
+
+
+def test_history_is_a_line_for_each_event(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/history", (200, {"job_id": "trips", "history": [LINE]}))
+
+    done = runner.invoke(main, ["history", "trips"])
+
+    assert done.exit_code == 0
+    assert all(word in done.stdout for word in LINE.values())
+
+
+def test_history_as_json_is_the_apis_answer_to_the_letter(runner: CliRunner, api: FakeApi) -> None:
+    document = json.dumps({"job_id": "trips", "history": [LINE]}, indent=3)
+    api.answer("/jobs/trips/history", (200, document))
+
+    done = runner.invoke(main, ["history", "trips", "--json"])
+
+    assert done.stdout == document + "\n"

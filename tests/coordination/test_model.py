@@ -1,0 +1,238 @@
+"""Random schedules: whatever AWS and our own processes do, every job comes to one end.
+
+Hypothesis chooses the schedule: which message comes when and how often, which events are lost,
+where a process dies, which reply is lost, how work ends. Then nothing more goes wrong, the
+reconciler runs every minute, and every job must end, with nothing of it left at work.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pipeline.messages import CancelRequested
+from pipeline.model import Status
+from tests.coordination.simulated_aws import Caller, Mishap
+from tests.coordination.simulated_pipeline import (
+    FAILS,
+    HOST_LOST,
+    OUTAGE,
+    REJECTS,
+    SUCCEEDS,
+    SimulatedPipeline,
+)
+
+SEED = int(os.environ.get("SEED", secrets.randbelow(2**32)))
+SCHEDULES = int(os.environ.get("SCHEDULES", 1000))
+MOST_MINUTES = 24 * 60
+STEPS_OF_A_SCHEDULE = 25
+
+INDEX = st.integers(0, 1000)
+MISHAPS = [None] * (3 * len(Mishap)) + list(Mishap)
+CALLERS = st.builds(Caller, st.sampled_from(MISHAPS), st.integers(0, 9))
+OUTCOMES = st.sampled_from([SUCCEEDS] * 8 + [HOST_LOST] * 3 + [OUTAGE] * 3 + [REJECTS, FAILS])
+PAUSES = st.sampled_from([0.5, 5, 30, 70, 130, 400, 1000])
+
+
+FAILURES = {
+    *("normalization_failed", "spark_failed", "service_unavailable", "host_lost"),
+    *("validation_failed", "validation_lost", "analysis_failed", "analysis_lost"),
+}
+CODES = {
+    Status.COMPLETED: {None},
+    Status.REJECTED: {"truncated"},
+    Status.CANCELLED: {"cancelled"},
+    Status.FAILED: FAILURES,
+}
+"""How a job may end here, where nobody but us stops work and nothing is forgotten."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Which of the things that may happen next, and how."""
+
+    index: int
+    caller: Caller
+    again: bool
+    outcome: str
+
+
+STEPS = st.lists(st.builds(Step, INDEX, CALLERS, st.booleans(), OUTCOMES), min_size=1, max_size=8)
+
+
+class Schedule(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pipeline = SimulatedPipeline()
+        self.aws = self.pipeline.aws
+
+    @initialize(
+        jobs=st.integers(1, 2), gpu=st.booleans(), compare=st.booleans(), drops=st.booleans()
+    )
+    def upload(self, jobs: int, gpu: bool, compare: bool, drops: bool) -> None:
+        self.pipeline.drops_spark_events = drops
+        options = {"gpu-enabled": str(gpu).lower(), "compare-pipelines": str(compare).lower()}
+        for number in range(jobs):
+            metadata = {"job-id": f"job-{number}", **options}
+            self.pipeline.upload(f"input/{number}.csv", metadata)
+
+    @rule(steps=STEPS)
+    def go_on(self, steps: list[Step]) -> None:
+        for step in steps:
+            possible = self.possible()
+            if possible:
+                possible[step.index % len(possible)](step)
+            else:
+                self.aws.clock.seconds += 60
+
+    def possible(self) -> list[Callable[[Step], None]]:
+        """What may happen now."""
+        pipeline = self.pipeline
+        return [
+            *(
+                partial(lambda it, step: pipeline.run_function(it, step.caller), each)
+                for each in self.visible(self.aws.invocations)
+            ),
+            *(
+                partial(lambda it, step: pipeline.deliver(it, step.caller, again=step.again), each)
+                for each in self.visible(self.aws.messages)
+            ),
+            *(
+                partial(lambda it, step: pipeline.start_batch_job(it), each)
+                for each in self.batch_jobs("RUNNABLE")
+            ),
+            *(
+                partial(lambda it, step: pipeline.end_batch_job(it, step.outcome), each)
+                for each in self.batch_jobs("RUNNING")
+            ),
+            *(
+                partial(lambda it, step: pipeline.start_spark_run(it), each)
+                for each in self.spark_runs("SCHEDULED")
+            ),
+            *(
+                partial(lambda it, step: pipeline.end_spark_run(it, step.outcome), each)
+                for each in self.spark_runs("RUNNING", "CANCELLING")
+            ),
+        ]
+
+    def visible(self, things: list[Any]) -> list[Any]:
+        return [each for each in things if each.visible_at <= self.aws.clock.seconds]
+
+    def batch_jobs(self, *states: str) -> list[dict[str, Any]]:
+        return [job for job in self.aws.batch_jobs.values() if job["status"] in states]
+
+    def spark_runs(self, *states: str) -> list[dict[str, Any]]:
+        return [run for run in self.aws.spark_runs.values() if run["state"] in states]
+
+    @precondition(lambda self: self.visible(self.aws.messages))
+    @rule(index=INDEX)
+    def lose_message(self, index: int) -> None:
+        """As if it had come to the dead-letter queue."""
+        waiting = self.visible(self.aws.messages)
+        self.aws.messages.remove(waiting[index % len(waiting)])
+
+    @rule(seconds=PAUSES)
+    def wait(self, seconds: float) -> None:
+        self.aws.clock.seconds += seconds
+
+    @rule()
+    def have_no_machine(self) -> None:
+        """A quarter of an hour passes, in which nothing but the reconciler moves."""
+        self.aws.clock.seconds += 16 * 60
+        self.pipeline.reconcile()
+        for message in self.visible(self.aws.messages):
+            self.pipeline.deliver(message, Caller(), again=False)
+
+    @rule(caller=CALLERS)
+    def reconcile(self, caller: Caller) -> None:
+        try:
+            with self.pipeline.process(caller):
+                self.pipeline.reconcile()
+        except AssertionError:
+            raise
+        except Exception:
+            return
+
+    @precondition(lambda self: self.pipeline.saved)
+    @rule(index=INDEX, really=st.sampled_from([True, False, False, False]))
+    def cancel(self, index: int, really: bool) -> None:
+        if not really:
+            return
+        job_ids = sorted(self.pipeline.saved)
+        event = CancelRequested(job_ids[index % len(job_ids)], "2026-11-23T10:00:00.000Z", "why")
+        self.pipeline.queue.send(event)
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+            self.check_ends()
+        finally:
+            self.pipeline.close()
+
+    def come_to_rest(self) -> None:
+        """From here on nothing goes wrong."""
+        pipeline, aws = self.pipeline, self.aws
+        for _ in range(MOST_MINUTES):
+            for invocation in self.visible(aws.invocations):
+                pipeline.run_function(invocation, Caller())
+            for message in self.visible(aws.messages):
+                pipeline.deliver(message, Caller(), again=False)
+            for job in self.batch_jobs("RUNNABLE"):
+                pipeline.start_batch_job(job)
+            for job in self.batch_jobs("RUNNING"):
+                pipeline.end_batch_job(job, SUCCEEDS)
+            for run in self.spark_runs("SCHEDULED"):
+                pipeline.start_spark_run(run)
+            for run in self.spark_runs("RUNNING", "CANCELLING"):
+                pipeline.end_spark_run(run, SUCCEEDS)
+            if self.is_at_rest():
+                return
+            aws.clock.seconds += 60
+            pipeline.reconcile()
+
+    def is_at_rest(self) -> bool:
+        jobs = self.pipeline.saved.values()
+        alive = self.batch_jobs("RUNNABLE", "RUNNING") or self.spark_runs(
+            "SCHEDULED", "RUNNING", "CANCELLING"
+        )
+        waiting = self.aws.messages or self.aws.invocations
+        return not alive and not waiting and all(job.status.is_end for job in jobs)
+
+    def check_ends(self) -> None:
+        assert self.is_at_rest(), [job.history for job in self.pipeline.saved.values()]
+        for job in self.pipeline.saved.values():
+            code = job.error.code if job.error else None
+            assert code in CODES[job.status], job
+            assert not job.cancellation or job.status is not Status.COMPLETED
+        for name, work_ids in self.pipeline.has_worked.items():
+            assert len(set(work_ids)) == 1, f"{work_ids} have done the same work: {name}"
+
+
+def test_whatever_happens_every_job_comes_to_one_end(capsys: pytest.CaptureFixture[str]) -> None:
+    seed(SEED)(Schedule)
+    chosen = settings(
+        max_examples=SCHEDULES,
+        stateful_step_count=STEPS_OF_A_SCHEDULE,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    with capsys.disabled():
+        print(f"\n{SCHEDULES} schedules; to replay them: SEED={SEED} make model")
+    run_state_machine_as_test(Schedule, settings=chosen)
