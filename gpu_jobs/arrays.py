@@ -35,6 +35,21 @@ def to_block(rows: Any, columns: Sequence[str]) -> Any:
     return block
 
 
+def numbers(cells: Any) -> tuple[Any, Any]:
+    """The numbers of an Arrow array where they lie, and where they are null; None is nowhere."""
+    present, values = cells.buffers()
+    start, end = cells.offset, cells.offset + len(cells)
+    if start == end:
+        return numpy.empty(0), None
+    values = numpy.frombuffer(values, cells.type.to_pandas_dtype(), end)[start:]
+    if not cells.null_count:
+        return values, None
+    whole, rest = divmod(start, 8)
+    octets = numpy.frombuffer(present, numpy.uint8, offset=whole)
+    bits = numpy.unpackbits(octets, count=end - 8 * whole, bitorder="little")
+    return values, bits[rest:] == 0
+
+
 def to_column(values: Any, dtype: Any) -> Any:
     """One column of numbers as an Arrow array of type `dtype`, float64 or float32, NaN as null.
 
@@ -49,19 +64,12 @@ def to_column(values: Any, dtype: Any) -> Any:
 
 
 def _fill(target: Any, cells: Any) -> None:
-    """Write the cells' numbers to `target`, read from where they lie."""
     if not (types.is_integer(cells.type) or types.is_floating(cells.type)):
         cells = cells.cast(pyarrow.float64(), safe=False)
-    present, numbers = cells.buffers()
-    start, end = cells.offset, cells.offset + len(cells)
-    if start == end:
-        return
-    target[:] = numpy.frombuffer(numbers, cells.type.to_pandas_dtype(), end)[start:]
-    if cells.null_count:
-        whole, rest = divmod(start, 8)
-        octets = numpy.frombuffer(present, numpy.uint8, offset=whole)
-        bits = numpy.unpackbits(octets, count=end - 8 * whole, bitorder="little")[rest:]
-        numpy.copyto(target, numpy.nan, where=bits == 0)
+    values, null = numbers(cells)
+    target[:] = values
+    if null is not None:
+        numpy.copyto(target, numpy.nan, where=null)
 
 
 def _pieces(column: Any) -> Any:

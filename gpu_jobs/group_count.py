@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 
 from contracts.grouping import MOST_GROUPS
 
@@ -48,7 +47,10 @@ def _different(column: Any) -> Any:
         # A dictionary may hold a value twice, and differs from batch to batch.
         values = values.cast(values.type.value_type)
     if pyarrow.types.is_floating(values.type):
+        # Imported where it is needed, since it takes longer than some jobs to compute.
+        from pyarrow import compute
+
         nan = pyarrow.scalar(float("nan"), values.type)
-        positive_zero = pyarrow.compute.add(values, pyarrow.scalar(0.0, values.type))
-        values = pyarrow.compute.if_else(pyarrow.compute.is_nan(values), nan, positive_zero)
+        positive_zero = compute.add(values, pyarrow.scalar(0.0, values.type))
+        values = compute.if_else(compute.is_nan(values), nan, positive_zero)
     return values.unique()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 
 from contracts.manifest import FALSE_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS, Manifest
 
@@ -94,7 +93,9 @@ def first_misfit(cells: Any, expected: Any, exact: bool = False) -> int | None:
 
 def _fits(cells: Any, expected: Any, exact: bool) -> bool:
     """Whether all `cells` have the type, by the rules of pyarrow's CSV conversion."""
-    compute = pyarrow.compute
+    # Imported where it is needed, since it takes longer than some jobs to compute.
+    from pyarrow import compute
+
     null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
     if expected == pyarrow.bool_():
         words = pyarrow.array(TRUE_SPELLINGS + FALSE_SPELLINGS)

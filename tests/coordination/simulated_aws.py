@@ -52,14 +52,14 @@ class Caller:
 
     mishap: Mishap | None = None
     at: int = 0
-    calls: int = 0
+    operations: list[str] = field(default_factory=list)
     dead: bool = False
 
     def call(self, operation: str, carry_out: Callable[[], Any]) -> Any:
         if self.dead:
             raise Died(operation)
-        mishap = self.mishap if self.calls == self.at else None
-        self.calls += 1
+        mishap = self.mishap if len(self.operations) == self.at else None
+        self.operations.append(operation)
         match mishap:
             case Mishap.DIES_BEFORE:
                 self.dead = True
