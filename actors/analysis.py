@@ -81,8 +81,7 @@ class AnalysisActor(StageActor):
         )
 
     def _output(self, job: Job, attempt: Attempt) -> str:
-        name = AttemptName(job.job_id, attempt.stage.value, attempt.number)
-        return str(self.aws.files.output(name))
+        return str(self.aws.files.output(AttemptName.of(job, attempt)))
 
     def resolve(self, message: AnalysisFinished | FunctionFailed) -> StageFinished | None:
         if isinstance(message, AnalysisFinished):

@@ -43,8 +43,8 @@ from pipeline.messages import (
     StopStage,
     parse,
 )
-from pipeline.model import Job, Stage, Status
-from pipeline.plan import Decision, Turn, plan
+from pipeline.model import Job, Stage
+from pipeline.plan import WORK, Decision, Turn, plan
 from pipeline.settings import CoordinateSettings
 from pipeline.work_queue import LONGEST_DELAY
 
@@ -56,11 +56,7 @@ STAGE_ACTORS = {
     Stage.SPARK: SparkActor,
     Stage.ANALYZE: AnalysisActor,
 }
-STAGE_OF = {
-    Status.NORMALIZING: Stage.NORMALIZE,
-    Status.PROCESSING: Stage.SPARK,
-    Status.ANALYZING: Stage.ANALYZE,
-}
+STAGE_OF = {status: stage for stage, status in WORK.items()}
 """Of a job that is not validated yet it is validation."""
 
 MAX_RACES = 10

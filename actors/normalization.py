@@ -38,8 +38,8 @@ class NormalizationActor(StageActor):
     """Submits an attempt once, and reads from fence and marker how it ended."""
 
     def launch(self, job: Job, order: LaunchStage) -> StageLaunched:
-        name = AttemptName(job.job_id, order.stage.value, order.number)
-        use_gpu = _attempt(job, order).use_gpu
+        attempt = _attempt(job, order)
+        name, use_gpu = AttemptName.of(job, attempt), attempt.use_gpu
         batch_id = self.aws.batch_jobs.find(name, use_gpu=use_gpu) if order.look_first else None
         if batch_id is None:
             spec = NormalizeSpec(
@@ -55,9 +55,9 @@ class NormalizationActor(StageActor):
 
     def stop(self, job: Job, order: StopStage) -> JobEvent | None:
         attempt = _attempt(job, order)
-        name = AttemptName(job.job_id, order.stage.value, order.number)
         batch_id = attempt.external_id
         if batch_id is None:
+            name = AttemptName.of(job, attempt)
             batch_id = self.aws.batch_jobs.find(name, use_gpu=attempt.use_gpu)
         if batch_id is None:
             return never_launched(job, attempt)
@@ -70,7 +70,7 @@ class NormalizationActor(StageActor):
         attempt = job.latest(Stage.NORMALIZE)
         if attempt is None or attempt.external_id is None:
             return JobChecked(job.job_id)
-        name = AttemptName(job.job_id, attempt.stage.value, attempt.number)
+        name = AttemptName.of(job, attempt)
         batch_id = self.aws.files.fence_owner(name) or attempt.external_id
         detail = self.aws.batch_jobs.describe(batch_id)
         if detail is None:

@@ -42,7 +42,7 @@ class SparkActor(StageActor):
     def _spec(self, job: Job, name: AttemptName) -> SparkSpec:
         normalize = job.latest(Stage.NORMALIZE)
         assert normalize is not None
-        source = AttemptName(job.job_id, normalize.stage.value, normalize.number)
+        source = AttemptName.of(job, normalize)
         marker = self.aws.files.marker(source)
         if marker is None:
             raise BigdataError(f"{source} has no marker any more")
@@ -65,7 +65,7 @@ class SparkActor(StageActor):
         assert attempt is not None
         run_id = attempt.external_id
         if run_id is None:
-            name = AttemptName(job.job_id, order.stage.value, order.number)
+            name = AttemptName.of(job, attempt)
             run_id = self.aws.spark_runs.find(name, attempt.claimed_at)
         if run_id is None:
             return never_launched(job, attempt)

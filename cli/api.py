@@ -57,6 +57,11 @@ class Api:
             raise
         return document
 
+    def rerun(self, job_id: str, *, whole: bool) -> str:
+        """Have the job done again; where the new job is. Raises ApiError."""
+        body = json.dumps({"whole": whole})
+        return self._send("POST", f"/jobs/{quote(job_id, safe='')}/rerun", body)
+
     def get(self, path: str, **query: str | int | None) -> str:
         """The body of the answer; parameters that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}

@@ -1,4 +1,4 @@
-"""`bigdata cancel` and `bigdata history`: what people do to a job, and what happened to it."""
+"""What people do to a job, `bigdata cancel` and `rerun`, and what happened to it, `history`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.text import Text
 
 from cli.api import Api
 from cli.console import print_result, tell
-from cli.jobs import json_option
+from cli.jobs import json_option, print_document
 from cli.target import use_target
-from cli.watch import follow, shown
+from cli.watch import follow, raise_unless_completed, shown
 from pipeline.model import Status
 
 
@@ -36,6 +36,31 @@ def cancel(job_id: str, reason: str | None, wait: bool) -> None:
             status = json.loads(follow(api, job_id, show))["status"]
         if status != Status.CANCELLED:
             tell(f"job {job_id} had come to its end before: {status}")
+
+
+@click.command(
+    epilog="\b\nExamples:\n  bigdata rerun trips-1 --wait\n  bigdata rerun trips-1 --whole"
+)
+@click.argument("job_id")
+@click.option("--whole", is_flag=True, help="Do all the work again, not only what is missing.")
+@click.option("--wait", is_flag=True, help="Wait for the new job's end, showing its progress.")
+@json_option
+def rerun(job_id: str, whole: bool, wait: bool, as_json: bool) -> None:
+    """Do a job again, as a new job over the same objects.
+
+    It begins with the stage that failed or was cancelled, and reuses what the stages before have
+    left. A completed job is done again as a whole.
+    """
+    api = Api(use_target().api_url)
+    new_id = json.loads(api.rerun(job_id, whole=whole))["job_id"]
+    tell(f"job {new_id} does {job_id} again")
+    if not wait:
+        print_document(api.job(new_id), as_json)
+        return
+    with shown(new_id) as show:
+        text = follow(api, new_id, show)
+    print_document(text, as_json)
+    raise_unless_completed(json.loads(text))
 
 
 @click.command(epilog="\b\nExamples:\n  bigdata history trips-1\n  bigdata history trips-1 --json")

@@ -3,6 +3,7 @@
 GET  /jobs/<job_id>           the job document
 GET  /jobs/<job_id>/history   what happened to the job, and when
 POST /jobs/<job_id>/cancel    end the job: 202, and CANCELLED once its work has stopped
+POST /jobs/<job_id>/rerun     do it again as a new job: 202 and where to look
 GET  /jobs                    jobs, newest first: status, source (a key), limit, next
 POST /jobs, /process          inline records: 202 and where to look
 """
@@ -22,14 +23,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
+from handlers.job_controls import parse_reason, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
-from handlers.request_body import parse_object, refuse_unknown
 from handlers.stored_report import read_report
 from pipeline.bootstrap import client, job_store, work_queue
 from pipeline.clock import now
 from pipeline.document import job_document
-from pipeline.messages import CancelRequested
+from pipeline.messages import CancelRequested, DatasetValidated
 from pipeline.model import Job, Status
+from pipeline.objects import Objects
 from pipeline.settings import ApiSettings, from_environment
 from pipeline.store import InvalidPageToken
 
@@ -41,7 +43,7 @@ METHODS = {
     re.compile(r"/process"): "OPTIONS, POST",
     re.compile(r"/jobs/[^/]+"): "GET, HEAD, OPTIONS",
     re.compile(r"/jobs/[^/]+/history"): "GET, HEAD, OPTIONS",
-    re.compile(r"/jobs/[^/]+/cancel"): "OPTIONS, POST",
+    re.compile(r"/jobs/[^/]+/(cancel|rerun)"): "OPTIONS, POST",
 }
 
 app = APIGatewayHttpResolver()
@@ -87,13 +89,26 @@ def cancel_job(job_id: str) -> Response[str]:
     """Have a job ended; the body may give a `reason`."""
     logger.append_keys(job_id=job_id)
     settings = from_environment(ApiSettings)
-    reason = _reason(_body())
+    reason = parse_reason(_body())
     job = _job(job_id, settings)
     if job.status.is_end:
         raise HttpProblem(HTTPStatus.CONFLICT, f"Job {job_id!r} has ended: it is {job.status}.")
     work_queue(settings.work_queue_url).send(CancelRequested(job_id, now(), reason))
     document = job_document(job, settings.results_bucket)
     return _json(HTTPStatus.ACCEPTED, to_plain(document), {"Location": f"../{job_id}"})
+
+
+@app.post("/jobs/<job_id>/rerun")
+def rerun_job(job_id: str) -> Response[str]:
+    """Do a job again from the stage that failed, or with `whole` all of its work."""
+    logger.append_keys(job_id=job_id)
+    settings = from_environment(ApiSettings)
+    whole = parse_whole(_body())
+    job = _job(job_id, settings)
+    objects = Objects(client("s3"))
+    rerun = start_rerun(job, whole, job_store(settings.jobs_table), objects, settings)
+    work_queue(settings.work_queue_url).send(DatasetValidated(rerun.job_id))
+    return _accepted(rerun, f"../{rerun.job_id}")
 
 
 @app.route("/jobs", method=["GET", "HEAD"])
@@ -124,13 +139,8 @@ def post_job() -> Response[str]:
     submission = parse_submission(_body())
     logger.append_keys(job_id=submission.job_id)
     job = submit(submission, job_store(settings.jobs_table), client("s3"), settings.ingest_bucket)
-    body = {
-        "job_id": job.job_id,
-        "status": job.status.value,
-        "status_url": f"/jobs/{job.job_id}",
-    }
     # Relative to the request, so that it also holds where the API's root is not the host's.
-    return _json(HTTPStatus.ACCEPTED, body, {"Location": f"jobs/{job.job_id}"})
+    return _accepted(job, f"jobs/{job.job_id}")
 
 
 @app.exception_handler(HttpProblem)  # type: ignore[untyped-decorator]
@@ -164,21 +174,20 @@ def _job(job_id: str, settings: ApiSettings) -> Job:
     return job
 
 
+def _accepted(job: Job, location: str) -> Response[str]:
+    body = {
+        "job_id": job.job_id,
+        "status": job.status.value,
+        "status_url": f"/jobs/{job.job_id}",
+    }
+    return _json(HTTPStatus.ACCEPTED, body, {"Location": location})
+
+
 def _body() -> str:
     try:
         return app.current_event.decoded_body or ""
     except ValueError as error:
         raise bad_request("The body is not text in UTF-8.") from error
-
-
-def _reason(text: str) -> str:
-    """Why the caller wants what it asks for, if it says so."""
-    body = parse_object(text) if text else {}
-    refuse_unknown(body, ("reason",), "the body")
-    reason = body.get("reason", "no reason was given")
-    if not isinstance(reason, str):
-        raise bad_request("reason must be a text.")
-    return reason
 
 
 def _internal_error(event: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.model import Attempt, Job
 
 NORMALIZE_COMMAND = ("python", "-m", "gpu_jobs.normalize", "Ref::spec")
 """The Batch container's command. `Ref::spec` is the one parameter, the URI of the spec."""
@@ -28,6 +32,11 @@ class AttemptName:
 
     def __str__(self) -> str:
         return f"bigdata-{self.job_id}--{self.stage}-{self.number}"
+
+    @classmethod
+    def of(cls, job: Job, attempt: Attempt) -> AttemptName:
+        """The name of an attempt that `job` has made or reuses."""
+        return cls(attempt.origin or job.job_id, attempt.stage.value, attempt.number)
 
     @classmethod
     def parse(cls, name: str) -> AttemptName | None:

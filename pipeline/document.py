@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.layout import NORMALIZED_PREFIX, JobLayout
+from contracts.layout import NORMALIZED_PREFIX, JobLayout, S3Uri
 from contracts.problem import Problem
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, seconds_between
 
@@ -28,12 +28,14 @@ class StageDocument:
 class JobDocument:
     """`progress` is the share of the stages that are done, from 0 to 1.
 
-    `processing_time` is the seconds from the upload to the end, and `overhead_s` what is left of
-    them without the stages' own run times; both are None until the job has ended. `metrics` and
-    `cost` are those of the report, None until there is one and in lists of jobs.
+    `processing_time` is the seconds from the upload (for a rerun, from its beginning) to the end,
+    and `overhead_s` what is left of them without the stages' own run times; both are None until
+    the job has ended. `metrics` and `cost` are those of the report, None until there is one and in
+    lists of jobs.
     """
 
     job_id: str
+    rerun_of: str | None
     status: str
     progress: float
     overhead_s: float | None
@@ -58,9 +60,10 @@ def job_document(
     took = _processing_time(job)
     return JobDocument(
         job_id=job.job_id,
+        rerun_of=job.rerun_of,
         status=job.status.value,
         progress=_progress(job),
-        overhead_s=None if took is None else round(took - sum(a.seconds for a in job.attempts), 3),
+        overhead_s=None if took is None else round(took - _own_seconds(job), 3),
         source=job.source,
         records_processed=job.totals.records if job.totals else None,
         processing_time=took,
@@ -83,7 +86,12 @@ def _progress(job: Job) -> float:
 def _processing_time(job: Job) -> float | None:
     if not job.status.is_end:
         return None
-    return round(seconds_between(job.source.uploaded_at, job.updated_at), 3)
+    start = job.created_at if job.rerun_of else job.source.uploaded_at
+    return round(seconds_between(start, job.updated_at), 3)
+
+
+def _own_seconds(job: Job) -> float:
+    return sum(attempt.seconds for attempt in job.attempts if not attempt.origin)
 
 
 def _stage(attempt: Attempt) -> StageDocument:
@@ -105,11 +113,15 @@ def _results(job: Job, layout: JobLayout) -> dict[str, str]:
         results["manifest"] = str(layout.manifest)
     normalize = job.latest(Stage.NORMALIZE)
     if normalize and normalize.state is AttemptState.SUCCEEDED and job.options.store_results:
-        attempt = layout.attempt(normalize.stage.value, normalize.number)
-        results["normalized"] = str(attempt.join(NORMALIZED_PREFIX))
+        results["normalized"] = str(_place(normalize, layout).join(NORMALIZED_PREFIX))
     spark = job.latest(Stage.SPARK)
     if spark and spark.state is AttemptState.SUCCEEDED:
-        results["summaries"] = str(layout.attempt(spark.stage.value, spark.number))
+        results["summaries"] = str(_place(spark, layout))
     if job.status is Status.COMPLETED:
         results["report"] = str(layout.report)
     return results
+
+
+def _place(attempt: Attempt, layout: JobLayout) -> S3Uri:
+    owner = JobLayout(layout.bucket, attempt.origin or layout.job_id)
+    return owner.attempt(attempt.stage.value, attempt.number)

@@ -122,7 +122,8 @@ class Attempt:
     """One launch of a stage. Times are ISO 8601 UTC.
 
     Until `lease_until` only `owner`, one invocation of the coordinator, may launch it; "" is
-    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization.
+    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization. `origin` is the job
+    that made the attempt when this one reuses it, else "".
     """
 
     stage: Stage
@@ -138,6 +139,7 @@ class Attempt:
     fault: Fault | None = None
     stop: StopReason | None = None
     use_gpu: bool = False
+    origin: str = ""
 
     @property
     def label(self) -> str:
@@ -220,6 +222,7 @@ class Job:
     totals: Totals | None = None
     cancellation: Cancellation | None = None
     history: tuple[HistoryLine, ...] = ()
+    rerun_of: str | None = None
 
     def latest(self, stage: Stage) -> Attempt | None:
         """The newest attempt of `stage`."""

@@ -11,16 +11,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from contracts.layout import S3Uri
 from contracts.manifest import SourceObject
-from contracts.storage import write_document
+from contracts.storage import read_document, write_document
 from pipeline.dataset.limits import READ_LIMIT, MiB
 from pipeline.dataset.problems import rejected
 from pipeline.errors import ObjectGone
+
+T = TypeVar("T")
 
 _GONE = ("NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405")
 """MethodNotAllowed is the answer to a request for the version that is a delete marker."""
@@ -82,6 +84,10 @@ class Objects:
             Bucket=bucket, Prefix=prefix
         )
         return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
+
+    def read(self, cls: type[T], place: S3Uri) -> T:
+        """The document of class `cls` at `place`."""
+        return read_document(cls, str(place), self._s3)
 
     def write(self, document: Any, place: S3Uri) -> None:
         """Write a document as JSON."""

@@ -5,6 +5,7 @@ the job as it should be saved and the order to carry out once that save has succ
 
     event                      job                                 order
     DatasetValidated           QUEUED → NORMALIZING, claim         LaunchStage(normalize)
+                               (a rerun may begin further on)
     StageLaunched              the attempt gets its external_id
     StageStarted               the attempt is RUNNING
     StageWaiting for too long  the attempt is to stop              StopStage
@@ -71,10 +72,13 @@ GPU_PATIENCE_SECONDS = 15 * 60.0
 PATIENCE_SECONDS = 24 * 3600.0
 """How long any work waits for a machine, other jobs' work before it included."""
 
-NEXT = {
-    Stage.NORMALIZE: (Status.PROCESSING, Stage.SPARK),
-    Stage.SPARK: (Status.ANALYZING, Stage.ANALYZE),
+WORK = {
+    Stage.NORMALIZE: Status.NORMALIZING,
+    Stage.SPARK: Status.PROCESSING,
+    Stage.ANALYZE: Status.ANALYZING,
 }
+"""The stages that are launched, in order, and the status of a job in each."""
+
 NOBODY = ""
 
 
@@ -116,7 +120,7 @@ def _apply(job: Job, event: JobEvent, turn: Turn) -> Job:
         case DatasetValidated():
             if job.status is not Status.QUEUED or job.cancellation:
                 return job
-            return _claim(job.advance(Status.NORMALIZING, turn.now), Stage.NORMALIZE, turn)
+            return _go_on(job, turn)
         case _:
             return _apply_to_attempt(job, event, turn)
 
@@ -197,10 +201,16 @@ def _finished(job: Job, attempt: Attempt, event: StageFinished, turn: Turn) -> J
 def _succeeded(job: Job, event: StageFinished, turn: Turn) -> Job:
     if job.cancellation:
         return job
-    if event.stage in NEXT:
-        status, stage = NEXT[event.stage]
-        return _claim(job.advance(status, turn.now), stage, turn)
-    return replace(job.advance(Status.COMPLETED, turn.now), totals=event.totals)
+    if event.stage is Stage.ANALYZE:
+        return replace(job.advance(Status.COMPLETED, turn.now), totals=event.totals)
+    return _go_on(job, turn)
+
+
+def _go_on(job: Job, turn: Turn) -> Job:
+    """Claim the first stage that has not succeeded; a rerun has some that have."""
+    done = {each.stage for each in job.attempts if each.state is AttemptState.SUCCEEDED}
+    stage = next(stage for stage in WORK if stage not in done)
+    return _claim(job.advance(WORK[stage], turn.now), stage, turn)
 
 
 def _failed(job: Job, attempt: Attempt, error: Problem, turn: Turn) -> Job:

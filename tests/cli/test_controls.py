@@ -67,3 +67,21 @@ def test_history_as_json_is_the_apis_answer_to_the_letter(runner: CliRunner, api
     done = runner.invoke(main, ["history", "trips", "--json"])
 
     assert done.stdout == document + "\n"
+
+
+def test_rerun_waits_for_the_new_job(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/rerun", (202, {"job_id": "trips-rerun-1"}))
+    api.answer("/jobs/trips-rerun-1", (200, completed("trips-rerun-1")))
+
+    done = runner.invoke(main, ["rerun", "trips", "--whole", "--wait"])
+
+    assert done.exit_code == 0
+    assert "trips-rerun-1  COMPLETED" in done.stdout
+    assert json.loads(api.bodies[0]) == {"whole": True}
+
+
+def test_a_rerun_that_fails_is_a_failure(runner: CliRunner, api: FakeApi) -> None:
+    api.answer("/jobs/trips/rerun", (202, {"job_id": "trips-rerun-1"}))
+    api.answer("/jobs/trips-rerun-1", (200, ended(Status.FAILED, "trips-rerun-1")))
+
+    assert runner.invoke(main, ["rerun", "trips", "--wait"]).exit_code == 1

@@ -19,6 +19,7 @@ COMMANDS = [
     "history",
     "logs",
     "cancel",
+    "rerun",
     "demo",
     "compare",
 ]
@@ -27,12 +28,14 @@ COMMANDS = [
 def test_help_lists_the_commands_in_the_order_of_their_use(runner: CliRunner) -> None:
     said = runner.invoke(main, ["--help"]).output
 
-    assert [line.split()[0] for line in said.split("Commands:\n")[1].splitlines()[:12]] == COMMANDS
+    assert [
+        line.split()[0] for line in said.split("Commands:\n")[1].splitlines()[: len(COMMANDS)]
+    ] == COMMANDS
 
 
 @pytest.mark.parametrize(
     "command",
-    ["env", "submit", "status", "jobs", "results", "history", "logs", "cancel", "compare"],
+    ["env", "submit", "status", "jobs", "results", "history", "logs", "cancel", "rerun", "compare"],
 )
 def test_help_of_a_command_has_examples(runner: CliRunner, command: str) -> None:
     said = runner.invoke(main, [command, "--help"])

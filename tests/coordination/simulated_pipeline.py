@@ -22,6 +22,7 @@ from contracts.marker import Marker, Outcome, OutputFile
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
 from contracts.spec import AnalyzeSpec
+from handlers.job_controls import start_rerun
 from pipeline.attempt_files import AttemptFiles
 from pipeline.bootstrap import Coordination
 from pipeline.clock import iso
@@ -30,10 +31,10 @@ from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload
 from pipeline.errors import TryAgain
 from pipeline.intake import Intake
-from pipeline.messages import AnalysisFinished, CheckJob, DatasetArriving
+from pipeline.messages import AnalysisFinished, CheckJob, DatasetArriving, DatasetValidated
 from pipeline.model import FLOW, Job, Status, Totals
 from pipeline.objects import Objects
-from pipeline.settings import CoordinateSettings, ValidateSettings
+from pipeline.settings import ApiSettings, CoordinateSettings, ValidateSettings
 from pipeline.store import JobStore
 from pipeline.work_queue import WorkQueue
 from tests.coordination.simulated_aws import Caller, Invocation, Message, SimulatedAws
@@ -189,6 +190,11 @@ class SimulatedPipeline:
     def reconcile(self) -> None:
         for job in list(self.store.unfinished()):
             self.queue.send(CheckJob(job.job_id))
+
+    def rerun(self, job: Job, whole: bool) -> None:
+        api = ApiSettings("jobs", "ingest", SETTINGS.results_bucket, "work")
+        rerun = start_rerun(job, whole, self.store, self.coordination.objects, api)
+        self.queue.send(DatasetValidated(rerun.job_id))
 
     def _send(self, body: dict[str, Any]) -> None:
         self.aws.messages.append(Message(json.dumps(body), self.aws.clock.seconds))

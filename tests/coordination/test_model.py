@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,8 +28,9 @@ from hypothesis.stateful import (
 )
 
 from pipeline.messages import CancelRequested
-from pipeline.model import Status
-from tests.coordination.simulated_aws import Caller, Mishap
+from pipeline.model import Job, Status
+from pipeline.rerun import is_validated
+from tests.coordination.simulated_aws import Caller, Died, Mishap
 from tests.coordination.simulated_pipeline import (
     FAILS,
     HOST_LOST,
@@ -160,13 +163,8 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(caller=CALLERS)
     def reconcile(self, caller: Caller) -> None:
-        try:
-            with self.pipeline.process(caller):
-                self.pipeline.reconcile()
-        except AssertionError:
-            raise
-        except Exception:
-            return
+        with suppress(ClientError, ReadTimeoutError, Died), self.pipeline.process(caller):
+            self.pipeline.reconcile()
 
     @precondition(lambda self: self.pipeline.saved)
     @rule(index=INDEX, really=st.sampled_from([True, False, False, False]))
@@ -176,6 +174,17 @@ class Schedule(RuleBasedStateMachine):
         job_ids = sorted(self.pipeline.saved)
         event = CancelRequested(job_ids[index % len(job_ids)], "2026-11-23T10:00:00.000Z", "why")
         self.pipeline.queue.send(event)
+
+    @precondition(lambda self: self.ended_jobs())
+    @rule(index=INDEX, whole=st.booleans(), caller=CALLERS)
+    def rerun(self, index: int, whole: bool, caller: Caller) -> None:
+        jobs = self.ended_jobs()
+        with suppress(ClientError, ReadTimeoutError, Died), self.pipeline.process(caller):
+            self.pipeline.rerun(jobs[index % len(jobs)], whole)
+
+    def ended_jobs(self) -> list[Job]:
+        jobs = self.pipeline.saved.values()
+        return [job for job in jobs if job.status.is_end and is_validated(job)]
 
     def teardown(self) -> None:
         try:

@@ -148,6 +148,10 @@ def test_a_batch_job_that_somebody_ends_fails_the_job(shell: Shell, tmp_path: Pa
     assert document["error"]["code"] == "terminated"
     assert "enough of it" in document["error"]["message"]
     assert dead_letters(shell) == 0
+    shell.run("bigdata", "rerun", "ended", "--wait")
+    _, again = shell.get("/jobs/ended-rerun-1")
+    assert (again["status"], again["rerun_of"]) == ("COMPLETED", "ended")
+    assert again["records_processed"] == 400_000
 
 
 def test_a_cancelled_job_leaves_nothing_running(shell: Shell, tmp_path: Path) -> None:

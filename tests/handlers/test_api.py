@@ -14,12 +14,13 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from contracts.manifest import Options
+from contracts.manifest import Column, Format, Manifest, Options, SourceObject
+from contracts.storage import read_document, write_document
 from handlers import stored_report
 from handlers.api import handler
 from pipeline.bootstrap import client, job_store
 from pipeline.dataset.options import parse_options
-from pipeline.messages import CancelRequested, parse
+from pipeline.messages import CancelRequested, DatasetValidated, parse
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
 from pipeline.settings import ApiSettings, to_environment
 from pipeline.store import JobStore
@@ -504,3 +505,53 @@ def test_the_history_is_told_line_by_line(store: JobStore) -> None:
     line = {"at": LATER, "subject": "job", "event": "ANALYZING", "detail": ""}
     assert answer.json == {"job_id": "trips", "history": [line]}
     assert_problem(call("GET", "/jobs/nobody/history"), 404, "nobody")
+
+
+@pytest.fixture
+def failed_job(store: JobStore) -> Job:
+    """A job that failed in Spark, and its manifest."""
+    client("s3").create_bucket(Bucket="results")
+    manifest = Manifest(
+        job_id="trips",
+        bucket="ingest",
+        files=(SourceObject("input/trips.csv", "v1", 10),),
+        format=Format.CSV,
+        columns=(Column("x", "double"),),
+        normalize=("x",),
+    )
+    write_document(manifest, "s3://results/results/trips/manifest.json", client("s3"))
+    attempts = tuple(
+        Attempt(stage, 1, state, TIME)
+        for stage, state in (
+            (Stage.VALIDATE, AttemptState.SUCCEEDED),
+            (Stage.NORMALIZE, AttemptState.SUCCEEDED),
+            (Stage.SPARK, AttemptState.FAILED),
+        )
+    )
+    return store.save(replace(under_way("trips"), status=Status.FAILED, attempts=attempts))
+
+
+@pytest.mark.parametrize(("body", "reused"), [(None, 2), ('{"whole": true}', 1)])
+def test_a_rerun_is_a_new_job_with_a_manifest_of_its_own(
+    store: JobStore, work_queue: str, failed_job: Job, body: str | None, reused: int
+) -> None:
+    answer = call("POST", "/jobs/trips/rerun", body)
+    assert (answer.status, answer.json["job_id"]) == (202, "trips-rerun-1")
+    assert answer.headers["Location"] == "../trips-rerun-1"
+    rerun = store.get("trips-rerun-1")
+    assert (rerun.status, rerun.rerun_of, len(rerun.attempts)) == (Status.QUEUED, "trips", reused)
+    place = "s3://results/results/trips-rerun-1/manifest.json"
+    assert read_document(Manifest, place, client("s3")).job_id == "trips-rerun-1"
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=work_queue)["Messages"]
+    assert parse(message["Body"]) == DatasetValidated("trips-rerun-1")
+    assert call("POST", "/jobs/trips/rerun").json["job_id"] == "trips-rerun-2"
+    assert call("GET", "/jobs/trips-rerun-1").json["rerun_of"] == "trips"
+
+
+def test_what_cannot_be_rerun_says_why(store: JobStore, work_queue: str) -> None:
+    store.save(under_way("running"))
+    store.save(replace(under_way("unread"), status=Status.REJECTED))
+    assert_problem(call("POST", "/jobs/running/rerun"), 409, "PROCESSING", "cancel")
+    assert_problem(call("POST", "/jobs/unread/rerun"), 409, "upload the data again")
+    assert_problem(call("POST", "/jobs/nobody/rerun"), 404, "nobody")
+    assert_problem(call("POST", "/jobs/running/rerun", '{"whole": 1}'), 400, "true or false")

@@ -1,0 +1,65 @@
+"""What people may do to a job over HTTP: the requests' bodies, and the rerun itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+
+from contracts.layout import JobLayout
+from contracts.manifest import Manifest
+from handlers.problem_details import HttpProblem, bad_request
+from handlers.request_body import parse_object, refuse_unknown
+from pipeline.clock import now
+from pipeline.errors import LostRace
+from pipeline.model import Job
+from pipeline.objects import Objects
+from pipeline.rerun import is_validated, rerun_ids, rerun_of
+from pipeline.settings import ApiSettings
+from pipeline.store import JobStore
+
+
+def parse_reason(text: str) -> str:
+    """Why the caller wants a job cancelled. Raises HttpProblem."""
+    body = parse_object(text) if text else {}
+    refuse_unknown(body, ("reason",), "the body")
+    reason = body.get("reason", "no reason was given")
+    if not isinstance(reason, str):
+        raise bad_request("reason must be a text.")
+    return reason
+
+
+def parse_whole(text: str) -> bool:
+    """Whether all the work of a job is to be done again. Raises HttpProblem."""
+    body = parse_object(text) if text else {}
+    refuse_unknown(body, ("whole",), "the body")
+    whole = body.get("whole", False)
+    if not isinstance(whole, bool):
+        raise bad_request("whole must be true or false.")
+    return whole
+
+
+def start_rerun(
+    job: Job, whole: bool, store: JobStore, objects: Objects, settings: ApiSettings
+) -> Job:
+    """Enter the rerun of `job` as a job of its own, QUEUED. Raises HttpProblem."""
+    if not job.status.is_end:
+        raise HttpProblem(
+            HTTPStatus.CONFLICT,
+            f"Job {job.job_id!r} is still {job.status}: wait for its end, or cancel it.",
+        )
+    if not is_validated(job):
+        raise HttpProblem(
+            HTTPStatus.CONFLICT,
+            f"Job {job.job_id!r} ended before its dataset was validated: upload the data again.",
+        )
+    manifest = objects.read(Manifest, JobLayout(settings.results_bucket, job.job_id).manifest)
+    for job_id in rerun_ids(job.job_id):
+        place = JobLayout(settings.results_bucket, job_id).manifest
+        if store.find(job_id) is not None:
+            continue
+        objects.write(replace(manifest, job_id=job_id), place)
+        try:
+            return store.save(rerun_of(job, job_id, now(), whole=whole))
+        except LostRace:
+            continue
+    raise AssertionError("there is always another id")

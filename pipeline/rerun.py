@@ -1,0 +1,58 @@
+"""A job done again: a new job over the same objects, which takes over what need not be redone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pipeline.dataset.identity import MAX_LENGTH
+from pipeline.model import Attempt, AttemptState, Job, Stage, Status
+
+_SUFFIX = re.compile(r"-rerun-\d+$")
+_LONGEST_SUFFIX = len("-rerun-9999")
+
+
+def rerun_ids(job_id: str) -> Iterator[str]:
+    """The ids that reruns of the job have, in order."""
+    stem = _SUFFIX.sub("", job_id)[: MAX_LENGTH - _LONGEST_SUFFIX]
+    number = 0
+    while True:
+        number += 1
+        yield f"{stem}-rerun-{number}"
+
+
+def is_validated(job: Job) -> bool:
+    """Whether it is known which objects the dataset has and how they are read."""
+    validate = job.latest(Stage.VALIDATE)
+    return validate is not None and validate.state is AttemptState.SUCCEEDED
+
+
+def rerun_of(job: Job, job_id: str, now: str, *, whole: bool) -> Job:
+    """The rerun of `job`, which has ended and is validated, as a new job of the id `job_id`.
+
+    It begins with the stage that failed, or with all the work when it is to be done as a `whole`
+    or has been.
+    """
+    reused = tuple(_reused(job, whole or job.status is Status.COMPLETED))
+    rerun = Job(
+        job_id=job_id,
+        status=Status.SUBMITTED,
+        source=job.source,
+        created_at=now,
+        updated_at=now,
+        options=job.options,
+        attempts=reused,
+        rerun_of=job.job_id,
+    )
+    return rerun.advance(Status.QUEUED, now)
+
+
+def _reused(job: Job, whole: bool) -> Iterator[Attempt]:
+    for stage in Stage:
+        attempt = job.latest(stage)
+        if attempt is None or attempt.state is not AttemptState.SUCCEEDED:
+            return
+        yield replace(attempt, origin=attempt.origin or job.job_id)
+        if whole or stage is Stage.SPARK:
+            return
