@@ -48,6 +48,7 @@ class JobDocument:
     results: dict[str, str]
     warnings: tuple[str, ...]
     error: Problem | None
+    duplicate_events: int
     created_at: str
     updated_at: str
 
@@ -73,6 +74,7 @@ def job_document(
         results=_results(job, JobLayout(results_bucket, job.job_id)),
         warnings=job.warnings,
         error=job.error,
+        duplicate_events=job.duplicate_events,
         created_at=job.created_at,
         updated_at=job.updated_at,
     )

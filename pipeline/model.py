@@ -207,6 +207,7 @@ class Job:
     """One run over one dataset: all of the flow's durable state.
 
     `version` counts the saves; a save is conditional on it. 0 has never been saved.
+    `duplicate_events` counts how often S3 told of the upload once more.
     """
 
     job_id: str
@@ -223,6 +224,7 @@ class Job:
     cancellation: Cancellation | None = None
     history: tuple[HistoryLine, ...] = ()
     rerun_of: str | None = None
+    duplicate_events: int = 0
 
     def latest(self, stage: Stage) -> Attempt | None:
         """The newest attempt of `stage`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -37,14 +38,16 @@ class Registration:
         """
         upload = application.upload
         job_id = application.job_id or default_id(upload)
-        job = self._find_or_create(_new_job(application, job_id))
+        job, is_new = self._find_or_create(_new_job(application, job_id))
         if _is_of(upload, job):
-            return self._adopt(job, application)
+            return job if is_new else self._known(job, application)
         other_id = alternative_id(job_id, upload)
         told = f"The job id {job_id!r} belongs to {_uri(job.source)}; this job is {other_id!r}."
-        own = self._find_or_create(_new_job(application, other_id).with_warnings((told,)))
-        self._warn(job, f"{_uri(own.source)} asked for this job's id too; it is {other_id!r}.")
-        return own
+        new = _new_job(application, other_id).with_warnings((told,))
+        own, is_new = self._find_or_create(new)
+        warning = f"{_uri(own.source)} asked for this job's id too; it is {other_id!r}."
+        self._change(job, lambda read: read.with_warnings((warning,)))
+        return own if is_new else self._known(own, application)
 
     def find(self, upload: Upload) -> Job | None:
         """The record of the upload, whatever its id, or None."""
@@ -57,30 +60,34 @@ class Registration:
                 return None
             page = self._store.list(source=upload.key, start=page.next)
 
-    def _find_or_create(self, new: Job) -> Job:
+    def _find_or_create(self, new: Job) -> tuple[Job, bool]:
+        """The record with that id, and whether it is new."""
         job = self._store.find(new.job_id)
         if job is not None:
-            return job
+            return job, False
         try:
-            return self._store.save(new)
+            return self._store.save(new), True
         except LostRace:
-            return self._store.get(new.job_id)
+            return self._store.get(new.job_id), False
 
-    def _adopt(self, job: Job, application: Application) -> Job:
-        """POST /jobs has written the record before the object."""
-        while job.status is Status.SUBMITTED:
-            adopted = replace(job, source=_source(application), options=application.options)
+    def _known(self, job: Job, application: Application) -> Job:
+        """The upload's record, adopted when POST /jobs wrote it before the object, else counted."""
+
+        def told(read: Job) -> Job:
+            if read.status is not Status.SUBMITTED:
+                return replace(read, duplicate_events=read.duplicate_events + 1)
+            adopted = replace(read, source=_source(application), options=application.options)
+            return adopted.advance(Status.VALIDATING, now())
+
+        return self._change(job, told)
+
+    def _change(self, job: Job, change: Callable[[Job], Job]) -> Job:
+        """Save `change` of the job, as it is by then."""
+        while (changed := change(job)) != job:
             with suppress(LostRace):
-                return self._store.save(adopted.advance(Status.VALIDATING, now()))
+                return self._store.save(changed)
             job = self._store.get(job.job_id)
         return job
-
-    def _warn(self, job: Job, warning: str) -> None:
-        while (warned := job.with_warnings((warning,))) != job:
-            with suppress(LostRace):
-                self._store.save(warned)
-                return
-            job = self._store.get(job.job_id)
 
 
 def _is_of(upload: Upload, job: Job) -> bool:
