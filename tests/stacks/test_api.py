@@ -17,11 +17,15 @@ def test_the_stage_throttles_and_logs_who_asks(assembly: Any) -> None:
     assert stage["AccessLogSettings"]["DestinationArn"]
 
 
-def test_the_api_puts_objects_where_posted_records_go_and_nowhere_else(assembly: Any) -> None:
+def test_the_api_writes_posted_records_and_the_manifests_of_reruns_alone(assembly: Any) -> None:
     statements = assembly.statements(assembly.function("api")["Role"])
     written = [s["Resource"] for s in statements if "s3:PutObject" in s["Action"]]
-    ingest = "arn:aws:s3:::bigdata-ingest-123456789012-eu-west-1"
-    assert [assembly.text(resource) for resource in written] == [f"{ingest}/input/inline/*"]
+    resources = [r for each in written for r in (each if isinstance(each, list) else [each])]
+    place = "123456789012-eu-west-1"
+    assert {assembly.text(resource) for resource in resources} == {
+        f"arn:aws:s3:::bigdata-ingest-{place}/input/inline/*",
+        f"arn:aws:s3:::bigdata-results-{place}/results/*-rerun-*/manifest.json",
+    }
 
 
 def test_the_api_asks_the_coordinator_and_starts_nothing_itself(assembly: Any) -> None:
