@@ -42,6 +42,11 @@ class Api:
         """The lines of the job's history as the API sends them. Raises ApiError."""
         return self.get(f"/jobs/{quote(job_id, safe='')}/history")
 
+    def quarantine(self, job_id: str, limit: int, next_page: str | None) -> str:
+        """A page of the rows that the job has kept aside. Raises ApiError."""
+        path = f"/jobs/{quote(job_id, safe='')}/quarantine"
+        return self.get(path, limit=limit, next=next_page)
+
     def cancel(self, job_id: str, reason: str | None) -> str:
         """Have the job ended; the job document. Raises ApiError, its status 409 at its end."""
         body = {"reason": reason} if reason else {}

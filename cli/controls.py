@@ -1,4 +1,4 @@
-"""What people do to a job, `bigdata cancel` and `rerun`, and what happened to it, `history`."""
+"""What people do to a job (`cancel`, `rerun`) and what came of it (`history`, `quarantine`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cli.api import Api
 from cli.console import print_result, tell
 from cli.jobs import json_option, print_document
 from cli.target import use_target
+from cli.text import printable
 from cli.watch import follow, raise_unless_completed, shown
 from pipeline.model import Status
 
@@ -79,3 +80,32 @@ def history(job_id: str, as_json: bool) -> None:
         cells = (line["at"], line["subject"], line["event"], line["detail"])
         table.add_row(*(Text(cell) for cell in cells))
     print_result(table)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  bigdata quarantine trips-1\n  bigdata quarantine trips-1 --json"
+)
+@click.argument("job_id")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--next", "next_page", help="What an earlier page gave, to go on from there.")
+@json_option
+def quarantine(job_id: str, limit: int, next_page: str | None, as_json: bool) -> None:
+    """Show the rows that a job could not read and kept aside."""
+    text = Api(use_target().api_url).quarantine(job_id, limit, next_page)
+    if as_json:
+        click.echo(text)
+        return
+    page = json.loads(text)
+    if not page["rows"]:
+        tell(f"job {job_id} has kept no row aside")
+        return
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for heading in ("File", "Line", "Reason", "Text"):
+        table.add_column(heading, overflow="fold")
+    for row in page["rows"]:
+        line = "" if row["line"] is None else str(row["line"])
+        cells = (printable(row["file"]), line, row["reason"], printable(row["text"]))
+        table.add_row(*(Text(cell) for cell in cells))
+    print_result(table)
+    if page["next"]:
+        tell(f"more: add --next {page['next']}")

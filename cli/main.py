@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cli.cloud import down, env, up
 from cli.compare import compare
-from cli.controls import cancel, history, rerun
+from cli.controls import cancel, history, quarantine, rerun
 from cli.demo import demo
 from cli.errors import CliError
 from cli.jobs import jobs, status
@@ -58,7 +58,7 @@ def main() -> None:
     """An event-driven big-data pipeline: upload a dataset, read one report."""
 
 
-JOB_COMMANDS = (submit, status, jobs, results, history, logs, cancel, rerun)
+JOB_COMMANDS = (submit, status, jobs, results, quarantine, history, logs, cancel, rerun)
 
 for command in (up, down, env, *JOB_COMMANDS, demo, compare):
     main.add_command(command)

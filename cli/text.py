@@ -61,3 +61,9 @@ def since(time: str | None) -> float | None:
     if time is None:
         return None
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())
+
+
+def printable(text: str, characters: int = 200) -> str:
+    """Somebody's text on one line, without what a terminal would obey, and not endless."""
+    escaped = repr(text)[1:-1]
+    return escaped if len(escaped) <= characters else escaped[: characters - 1] + "…"

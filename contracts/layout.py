@@ -26,6 +26,7 @@ METRICS_NAME = "metrics.json"
 TIMINGS_NAME = "timings.json"
 REPORT_NAME = "report.json"
 NORMALIZED_PREFIX = "normalized/"
+QUARANTINE_NAME = "quarantine/rows.jsonl"
 
 
 def summary_name(pipeline: str) -> str:

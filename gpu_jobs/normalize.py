@@ -23,7 +23,7 @@ import boto3
 from contracts import outage
 from contracts.codec import to_json
 from contracts.grouping import MOST_GROUPS
-from contracts.layout import METRICS_NAME, NORMALIZED_PREFIX
+from contracts.layout import METRICS_NAME, NORMALIZED_PREFIX, QUARANTINE_NAME
 from contracts.manifest import Manifest
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
@@ -44,8 +44,6 @@ log = logging.getLogger(__name__)
 
 REJECTED = 65
 """EX_DATAERR: Batch shows the job as FAILED, and its marker says that the input is at fault."""
-
-QUARANTINE_NAME = "quarantine/rows.jsonl"
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 GET  /jobs/<job_id>           the job document
 GET  /jobs/<job_id>/history   what happened to the job, and when
+GET  /jobs/<job_id>/quarantine  rows that were kept aside: limit, next
 POST /jobs/<job_id>/cancel    end the job: 202, and CANCELLED once its work has stopped
 POST /jobs/<job_id>/rerun     do it again as a new job: 202 and where to look
 GET  /jobs                    jobs, newest first: status, source (a key), limit, next
@@ -25,12 +26,15 @@ from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
 from handlers.job_controls import parse_reason, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
+from handlers.quarantine import QuarantinePage, read_quarantine
 from handlers.stored_report import read_report
+from pipeline.attempt_files import AttemptFiles
 from pipeline.bootstrap import client, job_store, work_queue
 from pipeline.clock import now
+from pipeline.compute_names import AttemptName
 from pipeline.document import job_document
 from pipeline.messages import CancelRequested, DatasetValidated
-from pipeline.model import Job, Status
+from pipeline.model import Job, Stage, Status
 from pipeline.objects import Objects
 from pipeline.settings import ApiSettings, from_environment
 from pipeline.store import InvalidPageToken
@@ -42,7 +46,7 @@ METHODS = {
     re.compile(r"/jobs"): "GET, HEAD, OPTIONS, POST",
     re.compile(r"/process"): "OPTIONS, POST",
     re.compile(r"/jobs/[^/]+"): "GET, HEAD, OPTIONS",
-    re.compile(r"/jobs/[^/]+/history"): "GET, HEAD, OPTIONS",
+    re.compile(r"/jobs/[^/]+/(history|quarantine)"): "GET, HEAD, OPTIONS",
     re.compile(r"/jobs/[^/]+/(cancel|rerun)"): "OPTIONS, POST",
 }
 
@@ -82,6 +86,23 @@ def get_history(job_id: str) -> Response[str]:
     job = _job(job_id, from_environment(ApiSettings))
     lines = [to_plain(line) for line in job.history]
     return _json(HTTPStatus.OK, {"job_id": job.job_id, "history": lines})
+
+
+@app.route("/jobs/<job_id>/quarantine", method=["GET", "HEAD"])
+def get_quarantine(job_id: str) -> Response[str]:
+    """A page of the rows that normalization could not read, with their places and reasons."""
+    settings = from_environment(ApiSettings)
+    job = _job(job_id, settings)
+    query = app.current_event.query_string_parameters
+    limit, start = _limit(query.get("limit")), query.get("next") or None
+    normalize = job.latest(Stage.NORMALIZE)
+    page = QuarantinePage((), None)
+    if normalize is not None:
+        attempt = AttemptFiles(client("s3"), settings.results_bucket).output(
+            AttemptName.of(job, normalize)
+        )
+        page = read_quarantine(client("s3"), attempt, limit, start)
+    return _json(HTTPStatus.OK, {"job_id": job_id, "rows": list(page.rows), "next": page.next})
 
 
 @app.post("/jobs/<job_id>/cancel")

@@ -85,3 +85,30 @@ def test_a_rerun_that_fails_is_a_failure(runner: CliRunner, api: FakeApi) -> Non
     api.answer("/jobs/trips-rerun-1", (200, ended(Status.FAILED, "trips-rerun-1")))
 
     assert runner.invoke(main, ["rerun", "trips", "--wait"]).exit_code == 1
+
+
+ROW = {
+    "file": "input/a.csv",
+    "line": 7,
+    "reason": "expected 2 fields, found 3",
+    "text": "a,\x1b[2J,b",
+}
+
+
+def test_quarantine_shows_rows_that_a_terminal_cannot_obey(runner: CliRunner, api: FakeApi) -> None:
+    page = {"job_id": "trips", "rows": [ROW], "next": "33"}
+    api.answer("/jobs/trips/quarantine?limit=20", (200, page))
+
+    done = runner.invoke(main, ["quarantine", "trips"])
+
+    assert "a,\\x1b[2J,b" in done.stdout
+    assert "expected 2 fields, found 3" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "--next 33" in done.stderr
+
+
+def test_quarantine_of_a_clean_job_says_so(runner: CliRunner, api: FakeApi) -> None:
+    page = {"job_id": "trips", "rows": [], "next": None}
+    api.answer("/jobs/trips/quarantine?limit=20", (200, page))
+
+    assert "has kept no row aside" in runner.invoke(main, ["quarantine", "trips"]).stderr

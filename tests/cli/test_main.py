@@ -16,6 +16,7 @@ COMMANDS = [
     "status",
     "jobs",
     "results",
+    "quarantine",
     "history",
     "logs",
     "cancel",

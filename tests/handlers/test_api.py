@@ -555,3 +555,30 @@ def test_what_cannot_be_rerun_says_why(store: JobStore, work_queue: str) -> None
     assert_problem(call("POST", "/jobs/unread/rerun"), 409, "upload the data again")
     assert_problem(call("POST", "/jobs/nobody/rerun"), 404, "nobody")
     assert_problem(call("POST", "/jobs/running/rerun", '{"whole": 1}'), 400, "true or false")
+
+
+def test_rows_kept_aside_come_page_by_page(store: JobStore, failed_job: Job) -> None:
+    rows = [{"file": "a.csv", "line": n, "reason": "bad", "text": "ü" * 9_000} for n in range(150)]
+    body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    key = "results/trips/attempts/normalize-1/quarantine/rows.jsonl"
+    client("s3").put_object(Bucket="results", Key=key, Body=body)
+    found: list[Any] = []
+    query: dict[str, str] = {"limit": "40"}
+    while True:
+        answer = call("GET", "/jobs/trips/quarantine", **query)
+        assert answer.status == 200
+        assert 0 < len(answer.json["rows"]) <= 40
+        assert len(answer.text) < 2 << 20
+        found += answer.json["rows"]
+        if answer.json["next"] is None:
+            break
+        query["next"] = answer.json["next"]
+    assert found == rows
+
+
+def test_a_job_without_bad_rows_has_none_to_show(store: JobStore, failed_job: Job) -> None:
+    store.save(finished("clean"))
+    for job_id in ("trips", "clean"):
+        assert call("GET", f"/jobs/{job_id}/quarantine").json["rows"] == []
+    assert_problem(call("GET", "/jobs/trips/quarantine", next="x"), 400, "next")
+    assert_problem(call("GET", "/jobs/nobody/quarantine"), 404, "nobody")

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.layout import METRICS_NAME, SPEC_NAME, JobLayout
+from contracts.layout import METRICS_NAME, QUARANTINE_NAME, SPEC_NAME, JobLayout
 from contracts.manifest import Manifest
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
-from gpu_jobs.normalize import QUARANTINE_NAME, run
+from gpu_jobs.normalize import run
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload
