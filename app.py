@@ -54,6 +54,7 @@ def build_app(context: dict[str, object] | None = None, outdir: str | None = Non
         artifacts=artifacts,
         storage=storage,
         work_queue=pipeline.work_queue,
+        dead_letters=pipeline.dead_letters,
         auth=app.node.get_context("api_auth"),
     )
     ObservabilityStack(app, "Bigdata-Observability", pipeline=pipeline, api=api)

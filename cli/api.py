@@ -67,6 +67,15 @@ class Api:
         body = json.dumps({"whole": whole})
         return self._send("POST", f"/jobs/{quote(job_id, safe='')}/rerun", body)
 
+    def dead_letters(self, job_id: str | None, kind: str | None) -> str:
+        """The messages that were given up. Raises ApiError."""
+        return self.get("/dead-letters", job_id=job_id, kind=kind)
+
+    def redrive(self, job_id: str | None, kind: str | None, *, dry_run: bool) -> str:
+        """Have messages that were given up delivered again; those. Raises ApiError."""
+        choice = {"job_id": job_id, "kind": kind, "dry_run": dry_run}
+        return self._send("POST", "/dead-letters/redrive", json.dumps(choice))
+
     def get(self, path: str, **query: str | int | None) -> str:
         """The body of the answer; parameters that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}

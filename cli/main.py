@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from cli.cloud import down, env, up
 from cli.compare import compare
 from cli.controls import cancel, history, quarantine, rerun
+from cli.dead_letters import dead_letters
 from cli.demo import demo
 from cli.errors import CliError
 from cli.jobs import jobs, status
@@ -60,5 +61,5 @@ def main() -> None:
 
 JOB_COMMANDS = (submit, status, jobs, results, quarantine, history, logs, cancel, rerun)
 
-for command in (up, down, env, *JOB_COMMANDS, demo, compare):
+for command in (up, down, env, *JOB_COMMANDS, dead_letters, demo, compare):
     main.add_command(command)

@@ -1,12 +1,14 @@
 """The HTTP API: jobs to read, and records to submit without an upload.
 
-GET  /jobs/<job_id>           the job document
-GET  /jobs/<job_id>/history   what happened to the job, and when
+GET  /jobs/<job_id>             the job document
+GET  /jobs/<job_id>/history     what happened to the job, and when
 GET  /jobs/<job_id>/quarantine  rows that were kept aside: limit, next
-POST /jobs/<job_id>/cancel    end the job: 202, and CANCELLED once its work has stopped
-POST /jobs/<job_id>/rerun     do it again as a new job: 202 and where to look
-GET  /jobs                    jobs, newest first: status, source (a key), limit, next
-POST /jobs, /process          inline records: 202 and where to look
+POST /jobs/<job_id>/cancel      end the job: 202, and CANCELLED once its work has stopped
+POST /jobs/<job_id>/rerun       do it again as a new job: 202 and where to look
+GET  /jobs                      jobs, newest first: status, source (a key), limit, next
+POST /jobs, /process            inline records: 202 and where to look
+GET  /dead-letters              messages that were given up: job_id, kind
+POST /dead-letters/redrive      send them on their way again: job_id, kind, dry_run
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
-from handlers.job_controls import parse_reason, parse_whole, start_rerun
+from handlers.job_controls import Choice, parse_reason, parse_redrive, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.quarantine import QuarantinePage, read_quarantine
 from handlers.stored_report import read_report
 from pipeline.attempt_files import AttemptFiles
-from pipeline.bootstrap import client, job_store, work_queue
+from pipeline.bootstrap import client, dead_letters, job_store, work_queue
 from pipeline.clock import now
 from pipeline.compute_names import AttemptName
+from pipeline.dead_letters import DeadLetters
 from pipeline.document import job_document
 from pipeline.messages import CancelRequested, DatasetValidated
 from pipeline.model import Job, Stage, Status
@@ -48,6 +51,8 @@ METHODS = {
     re.compile(r"/jobs/[^/]+"): "GET, HEAD, OPTIONS",
     re.compile(r"/jobs/[^/]+/(history|quarantine)"): "GET, HEAD, OPTIONS",
     re.compile(r"/jobs/[^/]+/(cancel|rerun)"): "OPTIONS, POST",
+    re.compile(r"/dead-letters"): "GET, HEAD, OPTIONS",
+    re.compile(r"/dead-letters/redrive"): "OPTIONS, POST",
 }
 
 app = APIGatewayHttpResolver()
@@ -164,6 +169,25 @@ def post_job() -> Response[str]:
     return _accepted(job, f"jobs/{job.job_id}")
 
 
+@app.route("/dead-letters", method=["GET", "HEAD"])
+def list_dead_letters() -> Response[str]:
+    """The messages that nobody could handle, with the reasons."""
+    query = app.current_event.query_string_parameters
+    choice = Choice(query.get("job_id") or None, query.get("kind") or None)
+    letters = _dead_letters().listed(choice.takes)
+    return _json(HTTPStatus.OK, {"dead_letters": [to_plain(letter) for letter in letters]})
+
+
+@app.post("/dead-letters/redrive")
+def redrive_dead_letters() -> Response[str]:
+    """Give the chosen messages to the work queue again, or only tell which those are."""
+    choice, dry_run = parse_redrive(_body())
+    letters = _dead_letters()
+    chosen = letters.listed(choice.takes) if dry_run else letters.redrive(choice.takes)
+    body = {"dry_run": dry_run, "dead_letters": [to_plain(letter) for letter in chosen]}
+    return _json(HTTPStatus.OK, body)
+
+
 @app.exception_handler(HttpProblem)  # type: ignore[untyped-decorator]
 def _problem(problem: HttpProblem) -> Response[str]:
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -193,6 +217,11 @@ def _job(job_id: str, settings: ApiSettings) -> Job:
             f"No job has the id {job_id!r}. GET /jobs lists the jobs there are.",
         )
     return job
+
+
+def _dead_letters() -> DeadLetters:
+    settings = from_environment(ApiSettings)
+    return dead_letters(settings.dead_letter_queue_url, settings.work_queue_url)
 
 
 def _accepted(job: Job, location: str) -> Response[str]:

@@ -16,7 +16,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from actors.system import Coordinator, coordinator
-from pipeline.settings import CoordinateSettings, from_environment
+from pipeline.bootstrap import dead_letters
+from pipeline.dead_letters import DeadLetters
+from pipeline.errors import TryAgain
+from pipeline.settings import MAX_RECEIVES, CoordinateSettings, from_environment
 
 logger = Logger(service="coordinate")
 
@@ -24,16 +27,28 @@ logger = Logger(service="coordinate")
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handle a batch of queue messages; those that could not be handled are reported back."""
+    settings = from_environment(CoordinateSettings)
+    letters = dead_letters(settings.dead_letter_queue_url, settings.work_queue_url)
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    with coordinator(from_environment(CoordinateSettings)) as coordination:
+    with coordinator(settings) as coordination:
         return process_partial_response(
             event=event,
-            record_handler=partial(_handle, coordination, context.aws_request_id),
+            record_handler=partial(_handle, coordination, letters, context.aws_request_id),
             processor=processor,
             context=context,
         )
 
 
-def _handle(coordination: Coordinator, request_id: str, record: SQSRecord) -> None:
-    handled = coordination.handle(f"{request_id}/{record.message_id}", record.body)
+def _handle(
+    coordination: Coordinator, letters: DeadLetters, request_id: str, record: SQSRecord
+) -> None:
+    try:
+        handled = coordination.handle(f"{request_id}/{record.message_id}", record.body)
+    except TryAgain as error:
+        if int(record.attributes.approximate_receive_count or 0) < MAX_RECEIVES:
+            raise
+        # SQS would bury it all the same, but without a word why.
+        letters.bury(record.body, str(error))
+        logger.error("given up", message_id=record.message_id, reason=str(error))
+        return
     logger.info("handled", job_id=handled.job_id, status=handled.status)

@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute import BatchJobs, Functions, SparkRuns
+from pipeline.dead_letters import DeadLetters
 from pipeline.intake import Intake
 from pipeline.objects import Objects
 from pipeline.settings import CoordinateSettings, ValidateSettings
@@ -40,6 +41,11 @@ def job_store(jobs_table: str) -> JobStore:
 def work_queue(url: str) -> WorkQueue:
     """The work queue at that URL."""
     return WorkQueue(client("sqs"), url)
+
+
+def dead_letters(url: str, work_queue_url: str) -> DeadLetters:
+    """The dead-letter queue at that URL, and the work queue that its letters go back to."""
+    return DeadLetters(client("sqs"), url, work_queue_url)
 
 
 @cache

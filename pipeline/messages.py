@@ -206,6 +206,22 @@ def parse(body: str) -> Message | None:
         raise UnknownMessage(f"{error!r} in {body[:500]}") from error
 
 
+def about(body: str) -> tuple[str, str | None]:
+    """What kind of message `body` is, and of which job, as far as it tells."""
+    try:
+        plain = json.loads(body)
+        if "message" in plain:
+            return str(plain["message"]), plain.get("job_id")
+        if "source" in plain:
+            name = AttemptName.parse(str(plain.get("detail", {}).get("jobName", "")))
+            return str(plain["source"]), name.job_id if name else None
+        payload = plain["requestPayload"]
+        job_id = payload.get("job_id") or payload.get("settle", {}).get("job_id")
+        return FunctionFailed.__name__, job_id
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "unknown", None
+
+
 def _own_message(plain: dict[str, Any]) -> OwnMessage:
     return from_plain(OWN_MESSAGES[plain["message"]], plain)
 

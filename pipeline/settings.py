@@ -14,6 +14,9 @@ from typing import TypeVar, get_type_hints
 
 S = TypeVar("S")
 
+MAX_RECEIVES = 5
+"""How often the work queue delivers a message before it is a dead letter."""
+
 
 class SettingsError(RuntimeError):
     """The environment lacks a variable or holds a value that cannot be read."""
@@ -40,6 +43,7 @@ class CoordinateSettings:
     jobs_table: str
     results_bucket: str
     work_queue_url: str
+    dead_letter_queue_url: str
     validate_function: str
     analyze_function: str
     gpu_job_queue: str
@@ -81,6 +85,7 @@ class ApiSettings:
     ingest_bucket: str
     results_bucket: str
     work_queue_url: str
+    dead_letter_queue_url: str
 
 
 def from_environment(cls: type[S], environment: Mapping[str, str] = os.environ) -> S:

@@ -46,12 +46,13 @@ class ApiStack(cdk.Stack):
         artifacts: Artifacts,
         storage: StorageStack,
         work_queue: sqs.IQueue,
+        dead_letters: sqs.IQueue,
         auth: str,
     ) -> None:
         super().__init__(scope, construct_id)
         if auth not in ("iam", "none"):
             raise ValueError(f"api_auth is iam or none, not {auth!r}")
-        self.function = self._function(artifacts, storage, work_queue)
+        self.function = self._function(artifacts, storage, work_queue, dead_letters)
         self.http_api = apigateway.HttpApi(
             self,
             "Http",
@@ -65,7 +66,11 @@ class ApiStack(cdk.Stack):
         cdk.CfnOutput(self, "ApiLogGroup", value=self.function.log_group.log_group_name)
 
     def _function(
-        self, artifacts: Artifacts, storage: StorageStack, work_queue: sqs.IQueue
+        self,
+        artifacts: Artifacts,
+        storage: StorageStack,
+        work_queue: sqs.IQueue,
+        dead_letters: sqs.IQueue,
     ) -> PipelineFunction:
         function = PipelineFunction(
             self,
@@ -77,6 +82,7 @@ class ApiStack(cdk.Stack):
                 ingest_bucket=storage.ingest_bucket_name,
                 results_bucket=storage.results_bucket_name,
                 work_queue_url=work_queue.queue_url,
+                dead_letter_queue_url=dead_letters.queue_url,
             ),
             timeout=cdk.Duration.seconds(28),
             memory_mb=1024,
@@ -89,6 +95,7 @@ class ApiStack(cdk.Stack):
         # Of a rerun, which has its own.
         allow_writing(role, storage.results_bucket_name, "results/*-rerun-*/manifest.json")
         work_queue.grant_send_messages(role)
+        dead_letters.grant_consume_messages(role)
         return function
 
     def _stage(self) -> None:

@@ -56,6 +56,7 @@ class Coordination(Construct):
                 jobs_table=storage.jobs_table.table_name,
                 results_bucket=storage.results_bucket_name,
                 work_queue_url=work_queue.queue_url,
+                dead_letter_queue_url=dead_letters.queue_url,
                 validate_function=validate.function_name,
                 analyze_function=analyze.function_name,
                 gpu_job_queue=compute.gpu_job_queue,
@@ -86,6 +87,7 @@ class Coordination(Construct):
         # Whether records that were posted have arrived.
         allow_reading(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
         work_queue.grant_send_messages(role)
+        dead_letters.grant_send_messages(role)
         allow_writing(role, results, f"results/*/attempts/*/{SPEC_NAME}")
         allow(role, ["lambda:InvokeFunction"], validate.function_arn, analyze.function_arn)
         self._allow_batch(role)

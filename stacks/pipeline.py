@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from contracts.layout import NORMALIZED_PREFIX
-from pipeline.settings import AnalyzeSettings
+from pipeline.settings import MAX_RECEIVES, AnalyzeSettings
 from stacks.artifacts import Artifacts
 from stacks.compute_targets import ComputeTargets
 from stacks.coordination import TIMEOUT as COORDINATE_TIMEOUT
@@ -82,7 +82,9 @@ class PipelineStack(cdk.Stack):
             enforce_ssl=True,
             # Lambda asks for six times the timeout of the function behind a queue.
             visibility_timeout=cdk.Duration.seconds(6 * COORDINATE_TIMEOUT.to_seconds()),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=5),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=MAX_RECEIVES
+            ),
         )
 
     def _analyze(

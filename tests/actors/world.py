@@ -83,7 +83,7 @@ class Aws:
 
     def waiting_messages(self) -> list[tuple[Message | None, float]]:
         """What the coordinator has put on the work queue, with its delay in seconds."""
-        (queue,) = _backend("sqs").queues.values()
+        queue = _backend("sqs").queues["work"]
         return [(parse(m.body), m.delayed_until / 1000 - time.time()) for m in queue._messages]
 
     def move_spark_run(self, run_id: str, state: str) -> None:
@@ -145,6 +145,7 @@ def make_settings() -> CoordinateSettings:
     return CoordinateSettings(
         jobs_table="jobs",
         results_bucket=RESULTS,
+        dead_letter_queue_url=boto3.client("sqs").create_queue(QueueName="dead")["QueueUrl"],
         work_queue_url=boto3.client("sqs").create_queue(QueueName="work")["QueueUrl"],
         validate_function="validate",
         analyze_function="analyze",

@@ -21,6 +21,7 @@ COMMANDS = [
     "logs",
     "cancel",
     "rerun",
+    "dead-letters",
     "demo",
     "compare",
 ]

@@ -50,6 +50,7 @@ SETTINGS = CoordinateSettings(
     jobs_table="jobs",
     results_bucket="results",
     work_queue_url="work",
+    dead_letter_queue_url="dead",
     validate_function="validate",
     analyze_function="analyze",
     gpu_job_queue="gpu",
@@ -193,7 +194,7 @@ class SimulatedPipeline:
             self.queue.send(CheckJob(job.job_id))
 
     def rerun(self, job: Job, whole: bool) -> None:
-        api = ApiSettings("jobs", "ingest", SETTINGS.results_bucket, "work")
+        api = ApiSettings("jobs", "ingest", SETTINGS.results_bucket, "work", "dead")
         rerun = start_rerun(job, whole, self.store, self.coordination.objects, api)
         self.queue.send(DatasetValidated(rerun.job_id))
 

@@ -190,6 +190,19 @@ def test_without_any_event_of_spark_the_job_completes(shell: Shell, tmp_path: Pa
     assert dead_letters(shell) == 0
 
 
+def test_a_message_that_nobody_understands_becomes_a_dead_letter(shell: Shell) -> None:
+    queues: list[str] = json.loads(shell.run("aws", "sqs", "list-queues"))["QueueUrls"]
+    (dead,) = (url for url in queues if "Dead" in url)
+    attributes = json.dumps({"reason": {"DataType": "String", "StringValue": "nobody understood"}})
+    send = ("aws", "sqs", "send-message", "--queue-url", dead, "--message-body", "nonsense")
+    shell.run(*send, "--message-attributes", attributes)
+    listed = json.loads(shell.run("bigdata", "dead-letters", "--json"))["dead_letters"]
+    assert [(each["kind"], each["reason"]) for each in listed] == [("unknown", "nobody understood")]
+    shell.run("bigdata", "dead-letters", "--redrive", "--dry-run")
+    assert dead_letters(shell) == 1
+    shell.run("aws", "sqs", "purge-queue", "--queue-url", dead)
+
+
 def wait_for_batch_id(shell: Shell) -> str:
     for _ in range(100):
         _, document = shell.get("/jobs/ended")

@@ -20,12 +20,13 @@ from handlers import stored_report
 from handlers.api import handler
 from pipeline.bootstrap import client, job_store
 from pipeline.dataset.options import parse_options
-from pipeline.messages import CancelRequested, DatasetValidated, parse
+from pipeline.dead_letters import DeadLetters
+from pipeline.messages import CancelRequested, CheckJob, DatasetValidated, parse, to_body
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
 from pipeline.settings import ApiSettings, to_environment
 from pipeline.store import JobStore
 
-SETTINGS = ApiSettings("jobs", "ingest", "results", "work")
+SETTINGS = ApiSettings("jobs", "ingest", "results", "work", "dead")
 CONTEXT = SimpleNamespace(
     aws_request_id="request",
     function_name="api",
@@ -582,3 +583,35 @@ def test_a_job_without_bad_rows_has_none_to_show(store: JobStore, failed_job: Jo
         assert call("GET", f"/jobs/{job_id}/quarantine").json["rows"] == []
     assert_problem(call("GET", "/jobs/trips/quarantine", next="x"), 400, "next")
     assert_problem(call("GET", "/jobs/nobody/quarantine"), 404, "nobody")
+
+
+@pytest.fixture
+def letters(work_queue: str, monkeypatch: pytest.MonkeyPatch) -> DeadLetters:
+    sqs = boto3.client("sqs")
+    url = str(sqs.create_queue(QueueName="dead")["QueueUrl"])
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
+    found = DeadLetters(sqs, url, work_queue)
+    for job_id in ("a", "b"):
+        found.bury(to_body(CheckJob(job_id)), "the reason")
+    return found
+
+
+def test_dead_letters_are_told_with_their_reasons(letters: DeadLetters) -> None:
+    (letter,) = call("GET", "/dead-letters", job_id="a").json["dead_letters"]
+    assert (letter["kind"], letter["job_id"], letter["reason"]) == ("CheckJob", "a", "the reason")
+    assert len(call("GET", "/dead-letters").json["dead_letters"]) == 2
+    assert call("GET", "/dead-letters", kind="aws.batch").json["dead_letters"] == []
+
+
+def test_dead_letters_are_sent_again_unless_it_is_a_dry_run(letters: DeadLetters) -> None:
+    dry = call("POST", "/dead-letters/redrive", '{"kind": "CheckJob", "dry_run": true}')
+    assert (dry.json["dry_run"], len(dry.json["dead_letters"])) == (True, 2)
+    done = call("POST", "/dead-letters/redrive", '{"job_id": "b", "kind": null}')
+    assert [letter["job_id"] for letter in done.json["dead_letters"]] == ["b"]
+    assert [letter.job_id for letter in letters.listed(lambda _: True)] == ["a"]
+
+
+@pytest.mark.parametrize("body", ['{"job": "a"}', '{"job_id": 1}', '{"dry_run": "yes"}'])
+def test_a_redrive_that_is_not_understood_sends_nothing(letters: DeadLetters, body: str) -> None:
+    assert_problem(call("POST", "/dead-letters/redrive", body), 400)
+    assert len(letters.listed(lambda _: True)) == 2

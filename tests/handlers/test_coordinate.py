@@ -3,13 +3,15 @@
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from handlers.coordinate import handler
 from local.warm_up import EMPTY_EVENTS
-from pipeline.messages import DatasetValidated, to_body
+from pipeline.dead_letters import DeadLetters
+from pipeline.messages import CheckJob, DatasetValidated, to_body
 from pipeline.model import Job
-from pipeline.settings import to_environment
+from pipeline.settings import MAX_RECEIVES, to_environment
 from tests.actors.conftest import aws, moto_server, queued
 from tests.actors.world import Aws
 
@@ -24,14 +26,14 @@ CONTEXT = SimpleNamespace(
 )
 
 
-def sqs_event(*bodies: str) -> dict[str, Any]:
+def sqs_event(*bodies: str, receives: int = 1) -> dict[str, Any]:
     return {
         "Records": [
             {
                 "messageId": f"m{n}",
                 "receiptHandle": "r",
                 "body": body,
-                "attributes": {},
+                "attributes": {"ApproximateReceiveCount": str(receives)},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn",
@@ -59,6 +61,18 @@ def test_only_the_messages_that_failed_come_back(environment: None, aws: Aws, qu
 def test_a_batch_that_fails_whole_is_reported_not_raised(environment: None, aws: Aws) -> None:
     answer = handler(sqs_event("nonsense"), CONTEXT)  # type: ignore[arg-type]
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+
+
+def test_what_is_given_up_is_buried_with_its_reason(environment: None, aws: Aws) -> None:
+    sqs = boto3.client("sqs")
+    event = sqs_event("nonsense", to_body(CheckJob("nobody")), receives=MAX_RECEIVES)
+    answer = handler(event, CONTEXT)  # type: ignore[arg-type]
+    assert answer == {"batchItemFailures": []}
+    url = aws.settings.dead_letter_queue_url
+    letters = DeadLetters(sqs, url, aws.settings.work_queue_url).listed(lambda _: True)
+    reasons = {letter.body: letter.reason for letter in letters}
+    assert "UnknownMessage" in reasons["nonsense"]
+    assert reasons[to_body(CheckJob("nobody"))] == "JobNotFound: no job has the id 'nobody'"
 
 
 def test_what_loads_the_function_gives_it_nothing_to_do(environment: None, aws: Aws) -> None:
