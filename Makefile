@@ -42,16 +42,29 @@ down: ## Stop the local cloud
 
 .PHONY: test
 test: ready .venv/.development ## Run all tests: unit, infrastructure, end to end
-	$(BIN)/python -m pytest -m "not e2e" -n 2
+	$(BIN)/python -m pytest -m "not e2e and not chaos" -n 2
 	$(BIN)/python -m pytest -m e2e
 
 .PHONY: model
 model: .venv/.development ## Try 1,000 random schedules; SEED=n replays them
 	$(BIN)/python -m pytest -q tests/coordination
 
+.PHONY: fuzz
+fuzz: .venv/.development ## Read 150 damaged inputs; SEED=n replays them, INPUTS=n is how many
+	$(BIN)/python -m pytest -q tests/inputs/test_fuzz.py
+
 .PHONY: soak
-soak: .venv/.development ## Try 10,000 random schedules
+soak: .venv/.development ## Try 10,000 random schedules and 5,000 damaged inputs
 	SCHEDULES=$${SCHEDULES:-10000} $(BIN)/python -m pytest -q tests/coordination
+	INPUTS=$${INPUTS:-5000} $(BIN)/python -m pytest -q tests/inputs/test_fuzz.py
+
+.PHONY: chaos
+chaos: ready .venv/.development ## Kill, double and refuse everything in a local cloud, some 15 minutes
+	$(BIN)/python -m pytest -m chaos -s
+
+.PHONY: loadtest
+loadtest: ready ## Carry 500 small jobs at once through a local cloud
+	@$(BIN)/bigdata up && $(BIN)/bigdata loadtest
 
 .PHONY: check
 check: .venv/.development ## Check format, style, types and the direction of imports

@@ -116,6 +116,7 @@ class SparkActor(StageActor):
             error=error,
             fault=fault,
             warnings=marker.warnings if marker else (),
+            billed=run.billed,
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.prices import CPU_TASK_GB, CPU_TASK_VCPUS, PRICES_AS_OF, Prices
+from contracts.billing import BilledResources
 from contracts.report import Basis, CostReport, StageCost
 
 NOT_INCLUDED = (
@@ -20,15 +21,6 @@ SPARK_GB_PER_VCPU = 4.0
 """The memory of an EMR Serverless worker, where its size has to be guessed."""
 SPARK_DRIVER_VCPUS = 2
 """What the driver takes beside the executors: SPARK_SIZE in pipeline.compute, which starts it."""
-
-
-@dataclass(frozen=True)
-class BilledResources:
-    """GetJobRun's `billedResourceUtilization`."""
-
-    vcpu_hours: float
-    memory_gb_hours: float
-    storage_gb_hours: float
 
 
 @dataclass(frozen=True)

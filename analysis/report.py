@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from analysis.agreement import compare_summaries
 from analysis.comparison import compare_speed, pipeline_report
 from analysis.cost import (
-    BilledResources,
     batch_charge,
     cost_report,
     function_charge,
@@ -17,6 +16,7 @@ from analysis.cost import (
 from analysis.engine_check import check_engine
 from analysis.prices import prices_for
 from analysis.quality import assess_quality
+from contracts.billing import BilledResources
 from contracts.metrics import ColumnMetrics, NormalizeMetrics, SparkTimings
 from contracts.report import (
     AgreementReport,

@@ -72,7 +72,7 @@ def _upload(file: Path, target: Target, job_id: str) -> None:
     """With the AWS command line, as anybody would. Raises CliError."""
     place = f"s3://{target.ingest_bucket}/input/{file.name}"
     command = ["aws", "s3", "cp", str(file), place]
-    command += ["--metadata", f"group-by=carrier,job-id={job_id}"]
+    command += ["--metadata", f"group-by=carrier,force=true,job-id={job_id}"]
     _show(command)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

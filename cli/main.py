@@ -14,6 +14,7 @@ from cli.dead_letters import dead_letters
 from cli.demo import demo
 from cli.errors import CliError
 from cli.jobs import jobs, status
+from cli.loadtest import loadtest
 from cli.logs import logs
 from cli.results import results
 from cli.submit import submit
@@ -61,5 +62,5 @@ def main() -> None:
 
 JOB_COMMANDS = (submit, status, jobs, results, quarantine, history, logs, cancel, rerun)
 
-for command in (up, down, env, *JOB_COMMANDS, dead_letters, demo, compare):
+for command in (up, down, env, *JOB_COMMANDS, dead_letters, demo, compare, loadtest):
     main.add_command(command)

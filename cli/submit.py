@@ -40,6 +40,7 @@ Examples:
 @click.option("--no-gpu", is_flag=True, help="Normalize on the CPU queue.")
 @click.option("--no-compare", is_flag=True, help="Run the DataFrame pipeline alone.")
 @click.option("--dtype", type=click.Choice(DTYPES), default=DTYPES[0], show_default=True)
+@click.option("--force", is_flag=True, help="Do the work even if it was done before.")
 @click.option("--wait", is_flag=True, help="Show the job's progress and wait for its end.")
 @json_option
 def submit(
@@ -51,6 +52,7 @@ def submit(
     no_gpu: bool,
     no_compare: bool,
     dtype: str,
+    force: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -65,6 +67,7 @@ def submit(
         "gpu-enabled": str(not no_gpu),
         "compare-pipelines": str(not no_compare),
         "dtype": dtype,
+        "force": str(force),
     }
     metadata = _metadata(asked, job_id)
     plan = plan_upload(path)

@@ -36,6 +36,8 @@ def _parts(document: Document) -> Iterator[RenderableType]:
         yield from _quality(metrics["quality"])
     if document["cost"]:
         yield _cost(document["cost"])
+    elif document["spent_usd"]:
+        yield _labelled("spent", f"{money(document['spent_usd'])} on Batch and EMR Serverless")
     for warning in document["warnings"]:
         yield Text(f"Warning: {warning}", style="yellow")
     if document["error"]:
@@ -51,6 +53,11 @@ def _head(document: Document) -> Text:
     text.append(status, style=COLOURS.get(status, "cyan"))
     about = ", ".join(filter(None, [source["format"], size(source["size_bytes"])]))
     text.append(f"\ns3://{source['bucket']}/{source['key']}  ({about})", style="not bold")
+    if document["reused_from"]:
+        text.append(
+            f"\nthe same as {document['reused_from']}, whose result it has; --force does the work",
+            style="not bold",
+        )
     if document["records_processed"] is not None:
         took = document["processing_time"]
         said = f"\n{count(document['records_processed'], 'record')} in {seconds(took)}"

@@ -46,12 +46,16 @@ class Compression(StrEnum):
 
 @dataclass(frozen=True)
 class SourceObject:
-    """One object of the dataset at one version; `version_id` is None in an unversioned bucket."""
+    """One object of the dataset at one version; `version_id` is None in an unversioned bucket.
+
+    `etag` is S3's tag of its content.
+    """
 
     key: str
     version_id: str | None
     size_bytes: int
     compression: Compression = Compression.NONE
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ class Options:
     """What the uploader asked for in the object's metadata (or in POST's `processing_config`).
 
     `columns` empty means every numeric column; `group_by` None means the first text column of
-    low cardinality; `dtype` is the type of the normalized columns, float64 or float32.
+    low cardinality; `dtype` is the type of the normalized columns, float64 or float32; `force`
+    has the work done even when the same was done before.
     """
 
     columns: tuple[str, ...] = ()
@@ -83,6 +88,7 @@ class Options:
     compare_pipelines: bool = True
     dtype: str = "float64"
     store_results: bool = True
+    force: bool = False
 
 
 @dataclass(frozen=True)

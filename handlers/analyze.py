@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from analysis.cost import BilledResources
 from analysis.report import StageResults, Usage, build_report
+from contracts.billing import BilledResources
 from contracts.codec import from_plain, to_json
 from contracts.layout import (
     MARKER_NAME,
@@ -121,14 +121,7 @@ def billed_resources(spec: AnalyzeSpec, emr: Any) -> BilledResources | None:
     run = emr.get_job_run(applicationId=spec.spark_application_id, jobRunId=spec.spark_run_id)[
         "jobRun"
     ]
-    billed = run.get("billedResourceUtilization")
-    if billed is None:
-        return None
-    return BilledResources(
-        vcpu_hours=billed["vCPUHour"],
-        memory_gb_hours=billed["memoryGBHour"],
-        storage_gb_hours=billed.get("storageGBHour", 0.0),
-    )
+    return BilledResources.of(run)
 
 
 def _marker(spec: AnalyzeSpec, report: Report, started_at: str) -> Marker:

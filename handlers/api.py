@@ -29,6 +29,7 @@ from handlers.inline_records import parse_submission, submit
 from handlers.job_controls import Choice, parse_reason, parse_redrive, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.quarantine import QuarantinePage, read_quarantine
+from handlers.spent import spent_usd
 from handlers.stored_report import read_report
 from pipeline.attempt_files import AttemptFiles
 from pipeline.bootstrap import client, dead_letters, job_store, work_queue
@@ -80,9 +81,11 @@ def get_job(job_id: str) -> Response[str]:
     job = _job(job_id, settings)
     report = None
     if job.status is Status.COMPLETED:
-        report, warnings = read_report(client("s3"), settings.results_bucket, job_id)
+        report, warnings = read_report(
+            client("s3"), settings.results_bucket, job.reused_from or job_id
+        )
         job = replace(job, warnings=(*job.warnings, *warnings))
-    return _json(HTTPStatus.OK, to_plain(job_document(job, settings.results_bucket, report)))
+    return _json(HTTPStatus.OK, _document(job, settings, report))
 
 
 @app.route("/jobs/<job_id>/history", method=["GET", "HEAD"])
@@ -120,8 +123,7 @@ def cancel_job(job_id: str) -> Response[str]:
     if job.status.is_end:
         raise HttpProblem(HTTPStatus.CONFLICT, f"Job {job_id!r} has ended: it is {job.status}.")
     work_queue(settings.work_queue_url).send(CancelRequested(job_id, now(), reason))
-    document = job_document(job, settings.results_bucket)
-    return _json(HTTPStatus.ACCEPTED, to_plain(document), {"Location": f"../{job_id}"})
+    return _json(HTTPStatus.ACCEPTED, _document(job, settings), {"Location": f"../{job_id}"})
 
 
 @app.post("/jobs/<job_id>/rerun")
@@ -153,7 +155,7 @@ def list_jobs() -> Response[str]:
         raise bad_request(
             "next must be the value that the page before gave, asked for with the same filters."
         ) from error
-    jobs = [to_plain(job_document(job, settings.results_bucket)) for job in page.jobs]
+    jobs = [_document(job, settings) for job in page.jobs]
     return _json(HTTPStatus.OK, {"jobs": jobs, "next": page.next})
 
 
@@ -217,6 +219,14 @@ def _job(job_id: str, settings: ApiSettings) -> Job:
             f"No job has the id {job_id!r}. GET /jobs lists the jobs there are.",
         )
     return job
+
+
+def _document(
+    job: Job, settings: ApiSettings, report: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    spent = spent_usd(job, settings.aws_region)
+    document: dict[str, Any] = to_plain(job_document(job, settings.results_bucket, report, spent))
+    return document
 
 
 def _dead_letters() -> DeadLetters:

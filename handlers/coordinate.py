@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _handle(
     coordination: Coordinator, letters: DeadLetters, request_id: str, record: SQSRecord
 ) -> None:
+    began = time.time()
     try:
         handled = coordination.handle(f"{request_id}/{record.message_id}", record.body)
     except TryAgain as error:
@@ -51,4 +53,10 @@ def _handle(
         letters.bury(record.body, str(error))
         logger.error("given up", message_id=record.message_id, reason=str(error))
         return
-    logger.info("handled", job_id=handled.job_id, status=handled.status)
+    logger.info(
+        "handled",
+        job_id=handled.job_id,
+        status=handled.status,
+        waited_ms=round(began * 1000) - int(record.attributes.sent_timestamp),
+        took_ms=round((time.time() - began) * 1000),
+    )

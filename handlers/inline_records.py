@@ -29,7 +29,7 @@ MAX_BODY_BYTES = 4 << 20
 """Lambda takes 6 MB, in which the body is a string whose every quote is escaped."""
 
 MEMBERS = ("data", "processing_config", "job_id")
-SWITCHES = ("gpu_enabled", "compare_pipelines", "store_results")
+SWITCHES = ("gpu_enabled", "compare_pipelines", "store_results", "force")
 NAME_LISTS = ("columns", "exclude")
 UPLOAD_INSTEAD = f"Upload larger or nested data as a file to {INPUT_PREFIX} of the ingest bucket."
 

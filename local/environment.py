@@ -123,6 +123,8 @@ def server_environment(
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
         "LAMBDA_EXECUTOR": "local",
+        # Waiting counts as running there; `local.lambda_workers` is what bounds the processes.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",
         # No port but ours, and no look at the machine's containers.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

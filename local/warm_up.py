@@ -6,6 +6,7 @@ Each takes about a second to load, which the first job would wait for, and stays
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,7 +23,12 @@ EMPTY_EVENTS: dict[str, dict[str, Any]] = {
     "ValidateFunction": {},
     "CoordinateFunction": {
         "Records": [
-            {"eventSource": "aws:sqs", "messageId": "warm-up", "body": json.dumps(_FOREIGN_JOB)}
+            {
+                "eventSource": "aws:sqs",
+                "messageId": "warm-up",
+                "body": json.dumps(_FOREIGN_JOB),
+                "attributes": {"SentTimestamp": str(round(time.time() * 1000))},
+            }
         ]
     },
 }

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from contracts.billing import BilledResources
 from pipeline.clock import iso
 from pipeline.compute_names import AttemptName
 from pipeline.errors import LaunchRefused
@@ -92,6 +93,7 @@ class SparkRun:
     details: str
     started_at: str | None
     ended_at: str | None
+    billed: BilledResources | None = None
 
 
 class SparkRuns:
@@ -168,6 +170,7 @@ class SparkRuns:
             details=run.get("stateDetails", ""),
             started_at=_iso_or_none(run.get("startedAt")),
             ended_at=_iso_or_none(run.get("endedAt")),
+            billed=BilledResources.of(run),
         )
 
     def _parameters(self) -> str:

@@ -12,7 +12,10 @@ from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, se
 
 @dataclass(frozen=True)
 class StageDocument:
-    """One attempt of a stage; `duration_s` is None until it has ended."""
+    """One attempt of a stage; `duration_s` is None until it has ended.
+
+    `origin` is the job that made the attempt when this one only has its result.
+    """
 
     name: str
     status: str
@@ -21,6 +24,7 @@ class StageDocument:
     finished_at: str | None
     duration_s: float | None
     external_id: str | None
+    origin: str | None
     error: Problem | None
 
 
@@ -31,11 +35,14 @@ class JobDocument:
     `processing_time` is the seconds from the upload (for a rerun, from its beginning) to the end,
     and `overhead_s` what is left of them without the stages' own run times; both are None until
     the job has ended. `metrics` and `cost` are those of the report, None until there is one and in
-    lists of jobs.
+    lists of jobs, and `cost` None for a job that has the result of another, `reused_from`.
+    `spent_usd` is for all that the job's Batch jobs and Spark runs have done, those that failed or
+    were stopped too, None until it has ended.
     """
 
     job_id: str
     rerun_of: str | None
+    reused_from: str | None
     status: str
     progress: float
     overhead_s: float | None
@@ -45,6 +52,7 @@ class JobDocument:
     stages: tuple[StageDocument, ...]
     metrics: dict[str, Any] | None
     cost: dict[str, Any] | None
+    spent_usd: float | None
     results: dict[str, str]
     warnings: tuple[str, ...]
     error: Problem | None
@@ -54,7 +62,10 @@ class JobDocument:
 
 
 def job_document(
-    job: Job, results_bucket: str, report: dict[str, Any] | None = None
+    job: Job,
+    results_bucket: str,
+    report: dict[str, Any] | None = None,
+    spent_usd: float | None = None,
 ) -> JobDocument:
     """The document of `job`, with the metrics and the cost of `report` where there is one."""
     report = report or {}
@@ -62,6 +73,7 @@ def job_document(
     return JobDocument(
         job_id=job.job_id,
         rerun_of=job.rerun_of,
+        reused_from=job.reused_from,
         status=job.status.value,
         progress=_progress(job),
         overhead_s=None if took is None else round(took - _own_seconds(job), 3),
@@ -70,7 +82,8 @@ def job_document(
         processing_time=took,
         stages=tuple(_stage(attempt) for attempt in job.attempts),
         metrics=report.get("metrics"),
-        cost=report.get("cost"),
+        cost=None if job.reused_from else report.get("cost"),
+        spent_usd=spent_usd,
         results=_results(job, JobLayout(results_bucket, job.job_id)),
         warnings=job.warnings,
         error=job.error,
@@ -105,6 +118,7 @@ def _stage(attempt: Attempt) -> StageDocument:
         finished_at=attempt.finished_at,
         duration_s=round(attempt.seconds, 3) if attempt.finished_at else None,
         external_id=attempt.external_id,
+        origin=attempt.origin or None,
         error=attempt.error,
     )
 
@@ -120,7 +134,8 @@ def _results(job: Job, layout: JobLayout) -> dict[str, str]:
     if spark and spark.state is AttemptState.SUCCEEDED:
         results["summaries"] = str(_place(spark, layout))
     if job.status is Status.COMPLETED:
-        results["report"] = str(layout.report)
+        owner = JobLayout(layout.bucket, job.reused_from or job.job_id)
+        results["report"] = str(owner.report)
     return results
 
 

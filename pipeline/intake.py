@@ -2,7 +2,8 @@
 
 A file is validated at once. A folder is looked at again after the quiet period, and then ever less
 often, as long as it changes; each look is a message on the work queue, for which the coordinator
-calls here again. Everything may be called twice: the record says how far the job is.
+calls here again. Everything may be called twice: the record says how far the job is. A dataset
+whose result is there already, under another key, gets that result.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contracts.manifest import Manifest, Options, SourceObject
 from contracts.problem import Problem
 from pipeline.clock import now
 from pipeline.dataset.assembly import Finding, assemble
+from pipeline.dataset.content_id import content_id
 from pipeline.dataset.description import describe
 from pipeline.dataset.folder import (
     Look,
@@ -80,7 +82,8 @@ class Intake:
                     since=started_at,
                 )
             )
-        file = SourceObject(upload.key, upload.version_id, job.source.size_bytes)
+        size_bytes, etag = job.source.size_bytes, application.etag
+        file = SourceObject(upload.key, upload.version_id, size_bytes, etag=etag)
         return self._validate(job, [file], started_at)
 
     def settle(self, arriving: DatasetArriving) -> Job:
@@ -114,7 +117,7 @@ class Intake:
         application = Application(upload, uploaded_at, 0, None, Options())
         try:
             head = self._objects.head(upload.bucket, upload.key, upload.version_id)
-            application = replace(application, size_bytes=head.size_bytes)
+            application = replace(application, size_bytes=head.size_bytes, etag=head.etag)
             application = replace(application, job_id=requested_id(head.metadata))
             application = replace(application, options=parse_options(head.metadata))
         except ObjectGone as error:
@@ -144,11 +147,23 @@ class Intake:
         layout = JobLayout(self._settings.results_bucket, job.job_id)
         self._objects.write(assembled.manifest, layout.manifest)
         warnings += assembled.warnings
-        return self._announced(
-            self._conclude(
-                job, lambda read: _queued(read, assembled.manifest, warnings, started_at)
-            )
-        )
+        content = content_id(assembled.manifest, self._settings.engines)
+        finished = None if job.options.force else self._finished(content)
+
+        def conclusion(read: Job) -> Job:
+            read = replace(read, content=content)
+            queued = _queued(read, assembled.manifest, warnings, started_at)
+            return queued.with_result_of(finished, now()) if finished else queued
+
+        return self._announced(self._conclude(job, conclusion))
+
+    def _finished(self, content: str) -> Job | None:
+        """A job whose result this content would come to as well, if its report is still there."""
+        job = self._store.completed(content)
+        if job is None:
+            return None
+        layout = JobLayout(self._settings.results_bucket, job.reused_from or job.job_id)
+        return job if self._objects.exists(layout.report) else None
 
     def _findings(self, bucket: str, files: Sequence[SourceObject]) -> list[Finding]:
         """Look at every file, at the first one longest."""

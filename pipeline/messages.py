@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.billing import BilledResources
 from contracts.codec import DocumentError, from_plain, to_plain
 from contracts.problem import Problem
 from pipeline.clock import from_epoch_ms
@@ -128,6 +129,7 @@ class StageFinished:
     fault: Fault | None = None
     warnings: tuple[str, ...] = ()
     totals: Totals | None = None
+    billed: BilledResources | None = None
 
 
 @dataclass(frozen=True)

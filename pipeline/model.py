@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from contracts.billing import BilledResources
 from contracts.manifest import Options
 from contracts.problem import Problem
 from pipeline.text import cut
@@ -122,8 +123,8 @@ class Attempt:
     """One launch of a stage. Times are ISO 8601 UTC.
 
     Until `lease_until` only `owner`, one invocation of the coordinator, may launch it; "" is
-    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization. `origin` is the job
-    that made the attempt when this one reuses it, else "".
+    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization, `billed` the Spark
+    run. `origin` is the job that made the attempt when this one reuses it, else "".
     """
 
     stage: Stage
@@ -139,6 +140,7 @@ class Attempt:
     fault: Fault | None = None
     stop: StopReason | None = None
     use_gpu: bool = False
+    billed: BilledResources | None = None
     origin: str = ""
 
     @property
@@ -207,7 +209,8 @@ class Job:
     """One run over one dataset: all of the flow's durable state.
 
     `version` counts the saves; a save is conditional on it. 0 has never been saved.
-    `duplicate_events` counts how often S3 told of the upload once more.
+    `duplicate_events` counts how often S3 told of the upload once more. `content` stands for what
+    a result follows from, once that is known; `reused_from` is the job whose result this one has.
     """
 
     job_id: str
@@ -225,6 +228,8 @@ class Job:
     history: tuple[HistoryLine, ...] = ()
     rerun_of: str | None = None
     duplicate_events: int = 0
+    content: str = ""
+    reused_from: str | None = None
 
     def latest(self, stage: Stage) -> Attempt | None:
         """The newest attempt of `stage`."""
@@ -259,6 +264,18 @@ class Job:
         reason = cut(cancellation.reason, MAX_WARNING_CHARACTERS)
         job = replace(self, cancellation=replace(cancellation, reason=reason), updated_at=now)
         return job._noting(now, "job", "cancellation requested", reason)
+
+    def with_result_of(self, finished: Job, now: str) -> Job:
+        """This job, COMPLETED with what `finished` came to."""
+        origin = finished.reused_from or finished.job_id
+        reused = tuple(
+            replace(attempt, origin=attempt.origin or origin)
+            for stage in (Stage.NORMALIZE, Stage.SPARK, Stage.ANALYZE)
+            if (attempt := finished.latest(stage))
+        )
+        job = replace(self, attempts=(*self.attempts, *reused), reused_from=origin)
+        job = job.with_warnings(finished.warnings)._noting(now, "job", "result reused", origin)
+        return replace(job.advance(Status.COMPLETED, now), totals=finished.totals)
 
     def with_warnings(self, warnings: tuple[str, ...]) -> Job:
         """This job with the first of a stage's `warnings`, and word of it when there are more."""

@@ -43,9 +43,10 @@ _UNREADABLE["403"] = _UNREADABLE["AccessDenied"]
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """An object's size and the uploader's metadata."""
+    """An object's size, S3's tag of its content and the uploader's metadata."""
 
     size_bytes: int
+    etag: str
     metadata: Mapping[str, str]
 
 
@@ -60,7 +61,15 @@ class Objects:
         request = _request(bucket, key, version_id)
         with _translated(bucket, key, version_id):
             answer = self._s3.head_object(**request)
-        return ObjectHead(answer["ContentLength"], answer["Metadata"])
+        return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"])
+
+    def exists(self, place: S3Uri) -> bool:
+        """Whether there is an object at `place`."""
+        try:
+            self.head(place.bucket, place.key, None)
+        except ObjectGone:
+            return False
+        return True
 
     def open(self, bucket: str, file: SourceObject) -> RangedFile:
         """The object's bytes, fetched as they are asked for."""
@@ -72,7 +81,7 @@ class Objects:
             Bucket=bucket, Prefix=prefix
         )
         return [
-            SourceObject(found["Key"], found["VersionId"], found["Size"])
+            SourceObject(found["Key"], found["VersionId"], found["Size"], etag=found["ETag"])
             for page in pages
             for found in page.get("Versions", [])
             if found["IsLatest"]

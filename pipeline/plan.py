@@ -191,6 +191,7 @@ def _finished(job: Job, attempt: Attempt, event: StageFinished, turn: Turn) -> J
         finished_at=event.finished_at,
         error=event.error,
         fault=event.fault,
+        billed=event.billed,
     )
     job = job.with_attempt(ended, turn.now).with_warnings(event.warnings)
     if event.error is None:

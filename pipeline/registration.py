@@ -23,6 +23,7 @@ class Application:
     size_bytes: int
     job_id: str | None
     options: Options
+    etag: str = ""
 
 
 class Registration:

@@ -43,6 +43,7 @@ def rerun_of(job: Job, job_id: str, now: str, *, whole: bool) -> Job:
         updated_at=now,
         options=job.options,
         attempts=reused,
+        content=job.content,
         rerun_of=job.job_id,
     )
     return rerun.advance(Status.QUEUED, now)

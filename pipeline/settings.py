@@ -24,12 +24,16 @@ class SettingsError(RuntimeError):
 
 @dataclass(frozen=True)
 class ValidateSettings:
-    """The validate function. A folder is whole when it has not changed for the quiet period."""
+    """The validate function. A folder is whole when it has not changed for the quiet period.
+
+    `engines` stands for the code that makes results; those of other code are not reused.
+    """
 
     jobs_table: str
     results_bucket: str
     work_queue_url: str
     quiet_period_seconds: int
+    engines: str
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,14 @@ class AnalyzeSettings:
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """The API function."""
+    """The API function. AWS_REGION, which Lambda sets, chooses the prices."""
 
     jobs_table: str
     ingest_bucket: str
     results_bucket: str
     work_queue_url: str
     dead_letter_queue_url: str
+    aws_region: str
 
 
 def from_environment(cls: type[S], environment: Mapping[str, str] = os.environ) -> S:

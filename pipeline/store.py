@@ -1,7 +1,7 @@
 """The jobs table (DynamoDB): the only durable state of the coordination.
 
 An item holds the job as JSON, which keeps floats exact, beside the attributes that are searched:
-`job_id` (key), `kind`, `status`, `source_key`, `created_at`, `version`.
+`job_id` (key), `kind`, `status`, `source_key`, `content`, `created_at`, `version`.
 """
 
 from __future__ import annotations
@@ -109,6 +109,19 @@ class JobStore:
             tuple(_job(item) for item in answer["Items"]), _to_token(last) if last else None
         )
 
+    def completed(self, content: str) -> Job | None:
+        """The newest of the last jobs over this content that are COMPLETED, if one is."""
+        answer = self._table.query(
+            IndexName="by_content",
+            KeyConditionExpression="#key = :key",
+            ExpressionAttributeNames={"#key": "content"},
+            ExpressionAttributeValues={":key": content},
+            ScanIndexForward=False,
+            Limit=PAGE,
+        )
+        jobs = map(_job, answer["Items"])
+        return next((job for job in jobs if job.status is Status.COMPLETED), None)
+
     def unfinished(self) -> Iterator[Job]:
         """The jobs that have not ended; one that moves meanwhile may come twice or not at all."""
         for status in Status:
@@ -137,6 +150,8 @@ def _item(job: Job) -> dict[str, Any]:
         "source_key": job.source.key,
         "created_at": job.created_at,
         "version": job.version,
+        # DynamoDB takes no empty string as an index's key.
+        **({"content": job.content} if job.content else {}),
         "job": to_json(job),
     }
 

@@ -16,7 +16,7 @@ from pipeline.settings import ApiSettings
 from stacks.artifacts import Artifacts
 from stacks.functions import PipelineFunction
 from stacks.permissions import allow_reading, allow_writing
-from stacks.storage import JOB_INDEXES, StorageStack
+from stacks.storage import StorageStack
 
 
 @jsii.implements(apigateway.IAccessLogSettings)
@@ -83,13 +83,14 @@ class ApiStack(cdk.Stack):
                 results_bucket=storage.results_bucket_name,
                 work_queue_url=work_queue.queue_url,
                 dead_letter_queue_url=dead_letters.queue_url,
+                aws_region=cdk.Aws.REGION,
             ),
             timeout=cdk.Duration.seconds(28),
             memory_mb=1024,
         )
         role = function.own_role
         storage.allow_records(role)
-        storage.allow_listing_records(role, *JOB_INDEXES)
+        storage.allow_listing_records(role, "by_created", "by_status", "by_source")
         allow_reading(role, storage.results_bucket_name, "results/*")
         allow_writing(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
         # Of a rerun, which has its own.

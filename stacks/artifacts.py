@@ -39,6 +39,9 @@ FUNCTION_PACKAGES = ("actors", "analysis", "contracts", "handlers", "pipeline")
 FUNCTION_REQUIREMENTS = ("aws-lambda-powertools", "boto3", "thespian", "zstandard")
 LAYER_REQUIREMENTS = ("pyarrow",)
 SPARK_PACKAGES = ("contracts", "spark_jobs")
+ENGINE_PACKAGES = ("analysis", "contracts", "gpu_jobs", "spark_jobs")
+"""With the locked versions, all that decides what a result says."""
+
 SPARK_REQUIREMENTS = ("boto3", "numpy", "pyarrow")
 
 # Whose models stay of the hundreds in botocore, which are half of the files.
@@ -118,6 +121,14 @@ class Artifacts:
     def spark_packages(self) -> Path:
         # Not .tar.gz: CDK would publish it as .gz, which Spark does not unpack.
         return self.root / self.platform.name / "spark-packages.tgz"
+
+    @property
+    def engines(self) -> str:
+        """Stands for the code that makes results."""
+        digest = hashlib.sha256(LOCK.read_bytes())
+        for path in _sources(ENGINE_PACKAGES):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
 
     def check(self) -> None:
         """Raises ArtifactsMissing, which names what is missing and the command that makes it."""
@@ -221,8 +232,11 @@ def _prune(directory: Path, unused: tuple[str, ...]) -> None:
 
 
 def _add_sources(archive: Path, packages: tuple[str, ...]) -> None:
-    sources = [path for package in packages for path in (ROOT / package).rglob("*.py")]
-    add_to_zip(archive, sources, ROOT)
+    add_to_zip(archive, _sources(packages), ROOT)
+
+
+def _sources(packages: tuple[str, ...]) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
 
 def _write_zip(archive: Path, directory: Path) -> None:

@@ -8,7 +8,12 @@ from constructs import Construct
 
 from stacks.permissions import acknowledge, allow
 
-JOB_INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source_key"}
+JOB_INDEXES = {
+    "by_created": "kind",
+    "by_status": "status",
+    "by_source": "source_key",
+    "by_content": "content",
+}
 """The partition key of each index; all are sorted by `created_at`."""
 
 LOGS_PREFIX = "logs/"

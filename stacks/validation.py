@@ -54,6 +54,7 @@ class Validation(Construct):
                 results_bucket=storage.results_bucket_name,
                 work_queue_url=work_queue.queue_url,
                 quiet_period_seconds=quiet_period_seconds,
+                engines=artifacts.engines,
             ),
             timeout=TIMEOUT,
             # As much as makes a whole vCPU.
@@ -66,7 +67,10 @@ class Validation(Construct):
         listing = ["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"]
         allow(role, listing, bucket_arn(ingest))
         allow_writing(role, storage.results_bucket_name, "results/*/manifest.json")
+        # Of results that the same content came to before.
+        allow_reading(role, storage.results_bucket_name, "results/*/report.json")
         storage.allow_records(role)
+        storage.allow_listing_records(role, "by_content")
         work_queue.grant_send_messages(role)
         self._uploads(ingest)
 

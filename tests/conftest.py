@@ -17,7 +17,12 @@ AWS_VARIABLES = {
     "AWS_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-INDEXES = {"by_created": "kind", "by_status": "status", "by_source": "source_key"}
+INDEXES = {
+    "by_created": "kind",
+    "by_status": "status",
+    "by_source": "source_key",
+    "by_content": "content",
+}
 
 
 @pytest.fixture(autouse=True)

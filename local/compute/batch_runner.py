@@ -14,6 +14,7 @@ from local.compute.config import REPOSITORY, ComputeConfig
 from local.compute.environment import job_environment
 from local.compute.events import EventAnnouncer, envelope
 from local.compute.processes import Command, Ending, Processes, Run
+from local.compute.replay import Replay, Replays
 from local.compute.store import Document, Store
 
 LOGGER = logging.getLogger(__name__)
@@ -30,11 +31,13 @@ class BatchRunner:
         store: Store,
         announcer: EventAnnouncer,
         processes: Processes,
+        replays: Replays,
     ) -> None:
         self._config = config
         self._store = store
         self._announcer = announcer
         self._processes = processes
+        self._replays = replays
         self._pool = ThreadPoolExecutor(config.batch_concurrency, thread_name_prefix="batch")
 
     def accept(self, job: Document) -> None:
@@ -43,7 +46,7 @@ class BatchRunner:
             self._store.put(KIND, job["jobId"], job)
             self.save({**job, "status": "PENDING"})
             self.save({**job, "status": "RUNNABLE"})
-        self._enqueue(job["jobId"])
+        self._enqueue(job)
 
     def save(self, job: Document) -> None:
         """Keep and announce a job whose status has changed; within a transaction."""
@@ -63,14 +66,31 @@ class BatchRunner:
             if job["status"] in ("STARTING", "RUNNING"):
                 job = self._end_attempt(job["jobId"], batch_job.HOST_LOST)
             if job["status"] not in batch_job.ENDED:
-                self._enqueue(job["jobId"])
+                self._enqueue(job)
 
     def stop(self) -> None:
         """Wait for the attempts under way, whose processes `Processes.stop` has ended."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _enqueue(self, job_id: str) -> None:
-        self._pool.submit(self._run, job_id)
+    def _enqueue(self, job: Document) -> None:
+        replay = self._replays.find(job["jobName"])
+        if replay:
+            self._replays.pool.submit(self._replay, job["jobId"], replay)
+        else:
+            self._pool.submit(self._run, job["jobId"])
+
+    def _replay(self, job_id: str, replay: Replay) -> None:
+        job = self._advance(job_id, "RUNNABLE", "STARTING")
+        if job is None:
+            return
+        exit_code = 0
+        self._advance(job_id, "STARTING", "RUNNING")
+        try:
+            replay(job["parameters"]["spec"], job_id)
+        except Exception:
+            LOGGER.exception("job %s: the replay failed", job_id)
+            exit_code = 1
+        self._end_attempt(job_id, batch_job.CONTAINER_EXITED, exit_code=exit_code)
 
     def _run(self, job_id: str) -> None:
         job = None
@@ -85,7 +105,7 @@ class BatchRunner:
             shutil.rmtree(self._config.folder.scratch(job_id), ignore_errors=True)
         # The next attempt has the same id, so nothing of this one may be left by then.
         if job is not None and job["status"] == "RUNNABLE":
-            self._enqueue(job_id)
+            self._enqueue(job)
 
     def _attempt(self, job: Document, run: Run) -> Document:
         """Run the job once; returns it as it is then."""

@@ -48,6 +48,7 @@ class StateFolder:
     logs/emr/<run id>/stderr.log        Spark's log
     scratch/<job or run id>/            the working folder of what is running, removed at its end
     archives/<digest>/                  unpacked `spark.archives`, kept
+    recording.json                      what is replayed, while a load test lasts
     """
 
     root: Path
@@ -59,6 +60,10 @@ class StateFolder:
     @property
     def archives(self) -> Path:
         return self.root / "archives"
+
+    @property
+    def recording(self) -> Path:
+        return self.root / "recording.json"
 
     @property
     def scratch_root(self) -> Path:

@@ -16,6 +16,7 @@ from local.compute.config import ComputeConfig
 from local.compute.errors import StagingFailed
 from local.compute.events import EventAnnouncer, envelope
 from local.compute.processes import Command, Ending, Processes, Run
+from local.compute.replay import Replay, Replays
 from local.compute.spark_command import stage_and_build
 from local.compute.staging import StagingFactory
 from local.compute.store import Document, Store
@@ -35,6 +36,7 @@ class EmrRunner:
         store: Store,
         announcer: EventAnnouncer,
         processes: Processes,
+        replays: Replays,
         staging: StagingFactory,
         class_archive: ClassArchive,
     ) -> None:
@@ -42,6 +44,7 @@ class EmrRunner:
         self._store = store
         self._announcer = announcer
         self._processes = processes
+        self._replays = replays
         self._staging = staging
         self._class_archive = class_archive
         self._pool = ThreadPoolExecutor(config.spark_concurrency, thread_name_prefix="emr")
@@ -61,9 +64,13 @@ class EmrRunner:
         )
         return changed
 
-    def enqueue(self, run_id: str) -> None:
+    def enqueue(self, run: Document) -> None:
         """Have a run in SCHEDULED run when its turn has come."""
-        self._pool.submit(self._run, run_id)
+        replay = self._replays.find(run.get("name"))
+        if replay:
+            self._replays.pool.submit(self._replay, run["jobRunId"], replay)
+        else:
+            self._pool.submit(self._run, run["jobRunId"])
 
     def terminate(self, run_id: str) -> None:
         """Begin to kill the run's processes, if it has any."""
@@ -73,7 +80,7 @@ class EmrRunner:
         """Take up the runs of an earlier server; those that were running have lost their driver."""
         for run in reversed(self._store.all(KIND)):
             if run["state"] == "SCHEDULED":
-                self.enqueue(run["jobRunId"])
+                self.enqueue(run)
             elif run["state"] not in emr_job_run.ENDED:
                 self._end(run["jobRunId"], "FAILED", "Job failed: the driver's host was lost.")
 
@@ -91,6 +98,18 @@ class EmrRunner:
             LOGGER.exception("run %s: the server failed", run_id)
         finally:
             shutil.rmtree(self._config.folder.scratch(run_id), ignore_errors=True)
+
+    def _replay(self, run_id: str, replay: Replay) -> None:
+        run = self._start(run_id)
+        if run is None:
+            return
+        try:
+            replay(run["jobDriver"]["sparkSubmit"]["entryPointArguments"][0], run_id)
+        except Exception as error:
+            LOGGER.exception("run %s: the replay failed", run_id)
+            self._end(run_id, "FAILED", emr_job_run.failure_details(1, str(error)))
+        else:
+            self._end(run_id, "SUCCESS")
 
     def _start(self, run_id: str) -> Document | None:
         """The run in RUNNING, or None when it was cancelled while it waited."""

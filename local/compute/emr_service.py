@@ -85,7 +85,7 @@ class EmrService:
             self._store.put(_APPLICATION, application_id, {**application, "state": "STARTED"})
             self._store.put(KIND, run["jobRunId"], run)
             self._runner.move(self._runner.move(run, "PENDING"), "SCHEDULED")
-        self._runner.enqueue(run["jobRunId"])
+        self._runner.enqueue(run)
         return run
 
     def get_job_run(self, request: Document) -> Document:

@@ -26,6 +26,7 @@ from local.compute.emr_service import EmrService
 from local.compute.events import EventAnnouncer
 from local.compute.processes import Processes
 from local.compute.protocol import Request, Response, RestJsonService
+from local.compute.replay import Replays
 from local.compute.staging import Staging
 from local.compute.store import Store
 
@@ -55,7 +56,8 @@ class ComputeServer:
         def staging(folder: Path) -> Staging:
             return Staging(s3, folder, config.folder.archives)
 
-        common = (config, self._store, self._announcer, self._processes)
+        self._replays = Replays(s3, config.folder.recording)
+        common = (config, self._store, self._announcer, self._processes, self._replays)
         self._batch = BatchRunner(*common)
         self._emr = EmrRunner(*common, staging, self._class_archive)
         services = {
@@ -99,6 +101,7 @@ class ComputeServer:
         self._processes.stop()
         self._batch.stop()
         self._emr.stop()
+        self._replays.stop()
         self._archiver.join()
         self._announcer.stop()
         self._store.close()

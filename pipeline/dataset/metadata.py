@@ -24,6 +24,7 @@ def to_metadata(options: Options, job_id: str | None = None) -> dict[str, str]:
         "gpu-enabled": "" if options.gpu_enabled else "false",
         "compare-pipelines": "" if options.compare_pipelines else "false",
         "store-results": "" if options.store_results else "false",
+        "force": "true" if options.force else "",
         "dtype": "" if options.dtype == Options.dtype else options.dtype,
     }
     metadata = {name: _in_ascii(text) for name, text in texts.items() if text}

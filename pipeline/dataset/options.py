@@ -24,8 +24,8 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
     faults: dict[str, str] = {}
     text = {name: _decoded(value).strip() for name, value in metadata.items()}
 
-    def switch(name: str) -> bool:
-        value = SWITCHES.get(text.get(name, "true").lower())
+    def switch(name: str, default: bool) -> bool:
+        value = SWITCHES.get(text.get(name, str(default)).lower())
         if value is None:
             faults[name] = f"{name} takes true or false, not {quoted(text[name])}"
         return bool(value)
@@ -41,9 +41,10 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
         columns=names("columns"),
         exclude=names("exclude"),
         group_by=text.get("group-by") or None,
-        gpu_enabled=switch("gpu-enabled"),
-        compare_pipelines=switch("compare-pipelines"),
-        store_results=switch("store-results"),
+        gpu_enabled=switch("gpu-enabled", Options.gpu_enabled),
+        compare_pipelines=switch("compare-pipelines", Options.compare_pipelines),
+        store_results=switch("store-results", Options.store_results),
+        force=switch("force", Options.force),
     )
     dtype = text.get("dtype", options.dtype)
     if dtype not in DTYPES:

@@ -4,13 +4,13 @@ from hypothesis import strategies as st
 
 from analysis.cost import (
     SPARK_DRIVER_VCPUS,
-    BilledResources,
     batch_charge,
     cost_report,
     function_charge,
     spark_charge,
 )
 from analysis.prices import PRICES, PRICES_AS_OF, prices_for
+from contracts.billing import BilledResources
 from contracts.report import Basis
 from pipeline.compute import SPARK_SIZE
 

@@ -4,8 +4,8 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from analysis.cost import BilledResources
 from analysis.report import StageResults, Usage, build_report
+from contracts.billing import BilledResources
 from contracts.codec import from_json, to_json, to_plain
 from contracts.metrics import PipelineTimings
 from contracts.report import Basis, Report

@@ -79,7 +79,7 @@ def test_the_flights_are_sent_by_the_aws_command(
     said = called.read_text().split()
     assert said == [
         *("s3", "cp", "flights.csv", "s3://ingest/input/flights.csv"),
-        *("--metadata", "group-by=carrier,job-id=flights-1"),
+        *("--metadata", "group-by=carrier,force=true,job-id=flights-1"),
     ]
     assert "$ aws s3 cp flights.csv s3://ingest/input/flights.csv" in capsys.readouterr().err
 

@@ -7,6 +7,7 @@ real services. Time is `Clock.now`, and passes when the schedule says so.
 # ruff: noqa: N803, the names of the arguments are boto3's
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +19,12 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 EPOCH = datetime(2026, 11, 23, 10, tzinfo=UTC)
-INDEX_KEYS = {"by_status": "status", "by_source": "source_key", "by_created": "kind"}
+INDEX_KEYS = {
+    "by_status": "status",
+    "by_source": "source_key",
+    "by_created": "kind",
+    "by_content": "content",
+}
 
 
 class Mishap(Enum):
@@ -137,7 +143,7 @@ class SimulatedAws:
     def query(self, **request: Any) -> dict[str, Any]:
         attribute = INDEX_KEYS[request["IndexName"]]
         value = request["ExpressionAttributeValues"][":key"]
-        found = [dict(item) for item in self.items.values() if item[attribute] == value]
+        found = [dict(item) for item in self.items.values() if item.get(attribute) == value]
         answer: dict[str, Any] = self.caller.call("Query", lambda: {"Items": found})
         return answer
 
@@ -168,7 +174,8 @@ class SimulatedAws:
             if (Bucket, Key) not in self.objects:
                 raise error("404", "HeadObject", 404)
             body, metadata = self.objects[Bucket, Key]
-            return {"ContentLength": len(body), "Metadata": metadata}
+            tag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            return {"ContentLength": len(body), "ETag": f'"{tag}"', "Metadata": metadata}
 
         answer: dict[str, Any] = self.caller.call("HeadObject", read)
         return answer

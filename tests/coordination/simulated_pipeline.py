@@ -90,7 +90,7 @@ class SimulatedPipeline:
             functions=Functions(self.aws),
         )
         self.intake = Intake(
-            objects, self.store, queue, ValidateSettings("jobs", "results", "work", 60)
+            objects, self.store, queue, ValidateSettings("jobs", "results", "work", 60, "engines")
         )
         self.queue = queue
         self.drops_spark_events = False
@@ -194,7 +194,7 @@ class SimulatedPipeline:
             self.queue.send(CheckJob(job.job_id))
 
     def rerun(self, job: Job, whole: bool) -> None:
-        api = ApiSettings("jobs", "ingest", SETTINGS.results_bucket, "work", "dead")
+        api = ApiSettings("jobs", "ingest", SETTINGS.results_bucket, "work", "dead", "us-east-1")
         rerun = start_rerun(job, whole, self.store, self.coordination.objects, api)
         self.queue.send(DatasetValidated(rerun.job_id))
 

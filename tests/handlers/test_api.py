@@ -26,7 +26,7 @@ from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, To
 from pipeline.settings import ApiSettings, to_environment
 from pipeline.store import JobStore
 
-SETTINGS = ApiSettings("jobs", "ingest", "results", "work", "dead")
+SETTINGS = ApiSettings("jobs", "ingest", "results", "work", "dead", "us-east-1")
 CONTEXT = SimpleNamespace(
     aws_request_id="request",
     function_name="api",

@@ -1,5 +1,6 @@
 """The coordinate handler: partial batch failures, and a fresh actor system each time."""
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,10 @@ def sqs_event(*bodies: str, receives: int = 1) -> dict[str, Any]:
                 "messageId": f"m{n}",
                 "receiptHandle": "r",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "attributes": {
+                    "ApproximateReceiveCount": str(receives),
+                    "SentTimestamp": str(round(time.time() * 1000)),
+                },
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn",

@@ -40,6 +40,7 @@ def cloud(aws, make_jobs_table, monkeypatch):
         "RESULTS_BUCKET": "results",
         "WORK_QUEUE_URL": queue,
         "QUIET_PERIOD_SECONDS": "0",
+        "ENGINES": "engines",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -117,5 +117,7 @@ def upload(store: JobStore, make_jobs_table: Callable[[Any], Any]) -> Uploader:
     s3.put_bucket_versioning(Bucket=INGEST, VersioningConfiguration={"Status": "Enabled"})
     sqs = boto3.client("sqs")
     queue = WorkQueue(sqs, sqs.create_queue(QueueName="work")["QueueUrl"])
-    intake = Intake(Objects(s3), store, queue, ValidateSettings("jobs", RESULTS, "work", 5))
+    intake = Intake(
+        Objects(s3), store, queue, ValidateSettings("jobs", RESULTS, "work", 5, "engines")
+    )
     return Uploader(s3, store, intake, AttemptFiles(s3, RESULTS))

@@ -18,11 +18,13 @@ from pipeline.messages import DatasetArriving, DatasetValidated, parse
 from pipeline.model import (
     MAX_WARNINGS_OF_JOB,
     MORE_WARNINGS,
+    Attempt,
     AttemptState,
     Job,
     Source,
     Stage,
     Status,
+    Totals,
 )
 from pipeline.objects import Objects
 from pipeline.settings import ValidateSettings
@@ -49,7 +51,7 @@ class World:
             "before-parameter-build.sqs.SendMessage", lambda params, **_: self.sent.append(params)
         )
         self.store = store
-        settings = ValidateSettings("jobs", "results", self.url, QUIET_PERIOD)
+        settings = ValidateSettings("jobs", "results", self.url, QUIET_PERIOD, "engines")
         self.intake = Intake(Objects(self.s3), store, WorkQueue(self.sqs, self.url), settings)
 
     def put(self, key, data=b"", **metadata):
@@ -423,3 +425,44 @@ def test_a_folder_of_parquet_files_written_by_spark_is_one_dataset(world, arrivi
     assert job.status is Status.QUEUED
     assert job.source.format == "parquet"
     assert job.warnings == ("Values that stand only in folder names are not read: 'year'.",)
+
+
+@pytest.fixture
+def completed(world):
+    """A job over CSV that has come to its end, its report in S3."""
+    job = world.take(world.put("input/a.csv", CSV))
+    for stage in (Stage.NORMALIZE, Stage.SPARK, Stage.ANALYZE):
+        job = job.with_attempt(Attempt(stage, 1, AttemptState.SUCCEEDED, now()), now())
+    totals = Totals(2, 1.0, 1.0, 0.01, 0.001, None, True, "no difference at this size")
+    job = world.store.save(replace(job.advance(Status.COMPLETED, now()), totals=totals))
+    report = JobLayout("results", job.job_id).report
+    world.s3.put_object(Bucket=report.bucket, Key=report.key, Body=b"{}")
+    world.messages()
+    return job
+
+
+def test_the_same_content_under_another_key_gets_the_result_that_is_there(world, completed):
+    job = world.take(world.put("input/b.csv", CSV))
+
+    assert (job.status, job.reused_from) == (Status.COMPLETED, completed.job_id)
+    assert job.totals == completed.totals
+    assert [a.origin for a in job.attempts] == ["", *[completed.job_id] * 3]
+    assert world.store.get(job.job_id) == job
+    assert world.messages() == []
+    again = world.take(world.put("input/c.csv", CSV))
+    assert again.reused_from == completed.job_id
+
+
+@pytest.mark.parametrize("metadata", [{"force": "true"}, {"dtype": "float32"}])
+def test_by_force_or_with_other_options_the_work_is_done(world, completed, metadata):
+    job = world.take(world.put("input/b.csv", CSV, **metadata))
+
+    assert (job.status, job.reused_from) == (Status.QUEUED, None)
+    assert world.messages() == [(DatasetValidated(job.job_id), 0)]
+
+
+def test_a_result_that_is_gone_is_not_reused(world, completed):
+    report = JobLayout("results", completed.job_id).report
+    world.s3.delete_object(Bucket=report.bucket, Key=report.key)
+
+    assert world.take(world.put("input/b.csv", CSV)).status is Status.QUEUED

@@ -43,7 +43,7 @@ def put(s3):
 
     def put(key, data, **options):
         answer = s3.put_object(Bucket=BUCKET, Key=key, Body=data, **options)
-        return SourceObject(key, answer["VersionId"], len(data))
+        return SourceObject(key, answer["VersionId"], len(data), etag=answer["ETag"])
 
     return put
 
@@ -203,3 +203,9 @@ def test_a_document_is_written_where_it_is_read(objects, s3):
     place = S3Uri(BUCKET, "results/job/manifest.json")
     objects.write(Problem("gone", "a message"), place)
     assert read_document(Problem, str(place), s3) == Problem("gone", "a message")
+
+
+def test_an_object_exists_or_not(objects, put):
+    put("results/a/report.json", b"{}")
+    assert objects.exists(S3Uri(BUCKET, "results/a/report.json"))
+    assert not objects.exists(S3Uri(BUCKET, "results/b/report.json"))

@@ -9,7 +9,7 @@ from pipeline.settings import (
     variable_names,
 )
 
-SETTINGS = ValidateSettings("jobs", "results", "https://queue", 5)
+SETTINGS = ValidateSettings("jobs", "results", "https://queue", 5, "engines")
 
 
 def test_settings_come_back_from_the_environment_the_stacks_write() -> None:

@@ -88,3 +88,14 @@ def test_a_page_token_of_another_status_is_refused(store: JobStore) -> None:
 
     with pytest.raises(InvalidPageToken):
         store.list(status=Status.FAILED, start=token)
+
+
+def test_the_newest_completed_job_over_a_content_is_found(store: JobStore) -> None:
+    assert store.completed("content") is None
+    for number, status in enumerate((Status.COMPLETED, Status.COMPLETED, Status.FAILED)):
+        found = replace(job(f"job-{number}", created=number), status=status, content="content")
+        store.save(found)
+    store.save(replace(job("other", created=9), status=Status.COMPLETED, content="other"))
+    completed = store.completed("content")
+    assert completed is not None
+    assert completed.job_id == "job-1"
