@@ -160,7 +160,7 @@ def _handled(cloud: Cloud, run: str, began: float) -> Iterator[Document]:
         boto3.client("logs")
         .get_paginator("filter_log_events")
         .paginate(
-            logGroupName=f"/aws/lambda/{cloud.outputs['CoordinateFunction']}",
+            logGroupName=cloud.outputs["CoordinateLogGroup"],
             startTime=round(began * 1000),
         )
     )
