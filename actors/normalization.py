@@ -55,9 +55,9 @@ class NormalizationActor(StageActor):
 
     def stop(self, job: Job, order: StopStage) -> JobEvent | None:
         attempt = _attempt(job, order)
-        batch_id = attempt.external_id
+        name = AttemptName.of(job, attempt)
+        batch_id = self.aws.files.fence_owner(name) or attempt.external_id
         if batch_id is None:
-            name = AttemptName.of(job, attempt)
             batch_id = self.aws.batch_jobs.find(name, use_gpu=attempt.use_gpu)
         if batch_id is None:
             return never_launched(job, attempt)
@@ -78,6 +78,8 @@ class NormalizationActor(StageActor):
         changed = batch_job_changed(detail)
         if changed is not None:
             return self.resolve(changed) or JobChecked(job.job_id)
+        if detail["status"] == "STARTING":
+            return JobChecked(job.job_id)
         earlier = [each["stoppedAt"] for each in detail.get("attempts", ()) if "stoppedAt" in each]
         since = from_epoch_ms(earlier[-1] if earlier else detail["createdAt"])
         return StageWaiting(job.job_id, attempt.stage, attempt.number, batch_id, since)

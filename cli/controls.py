@@ -77,7 +77,7 @@ def history(job_id: str, as_json: bool) -> None:
     for heading in ("Time", "What", "Event", "Detail"):
         table.add_column(heading, overflow="fold")
     for line in json.loads(text)["history"]:
-        cells = (line["at"], line["subject"], line["event"], line["detail"])
+        cells = (line["at"], line["subject"], line["event"], printable(line["detail"]))
         table.add_row(*(Text(cell) for cell in cells))
     print_result(table)
 

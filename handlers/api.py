@@ -23,6 +23,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
@@ -135,7 +136,10 @@ def rerun_job(job_id: str) -> Response[str]:
     job = _job(job_id, settings)
     objects = Objects(client("s3"))
     rerun = start_rerun(job, whole, job_store(settings.jobs_table), objects, settings)
-    work_queue(settings.work_queue_url).send(DatasetValidated(rerun.job_id))
+    try:
+        work_queue(settings.work_queue_url).send(DatasetValidated(rerun.job_id))
+    except (BotoCoreError, ClientError):
+        logger.exception("the reconciler will take the rerun up", rerun=rerun.job_id)
     return _accepted(rerun, f"../{rerun.job_id}")
 
 
@@ -287,6 +291,6 @@ def _status(text: str | None) -> Status | None:
 def _limit(text: str | None) -> int:
     if not text:
         return DEFAULT_LIMIT
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
         raise bad_request(f"limit must be a whole number from 1 to {MAX_LIMIT}, not {text!r}.")
     return int(text)

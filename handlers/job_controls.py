@@ -12,7 +12,7 @@ from handlers.request_body import parse_object, refuse_unknown
 from pipeline.clock import now
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import LostRace
-from pipeline.model import Job
+from pipeline.model import MAX_WARNING_CHARACTERS, Job
 from pipeline.objects import Objects
 from pipeline.rerun import is_validated, rerun_ids, rerun_of
 from pipeline.settings import ApiSettings
@@ -24,9 +24,18 @@ def parse_reason(text: str) -> str:
     body = parse_object(text) if text else {}
     refuse_unknown(body, ("reason",), "the body")
     reason = body.get("reason", "no reason was given")
-    if not isinstance(reason, str):
-        raise bad_request("reason must be a text.")
+    if not isinstance(reason, str) or len(reason) > MAX_WARNING_CHARACTERS or not _is_utf8(reason):
+        raise bad_request(f"reason must be a text of at most {MAX_WARNING_CHARACTERS} characters.")
     return reason
+
+
+def _is_utf8(text: str) -> bool:
+    """Not so for half of a surrogate pair, which JSON can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse_whole(text: str) -> bool:
@@ -78,12 +87,20 @@ def start_rerun(
             HTTPStatus.CONFLICT,
             f"Job {job.job_id!r} ended before its dataset was validated: upload the data again.",
         )
-    manifest = objects.read(Manifest, JobLayout(settings.results_bucket, job.job_id).manifest)
+    source = JobLayout(settings.results_bucket, job.job_id).manifest
+    if not objects.exists(source):
+        raise HttpProblem(
+            HTTPStatus.CONFLICT,
+            f"What job {job.job_id!r} worked on is not known any more: upload the data again.",
+        )
+    manifest = objects.read(Manifest, source)
     for job_id in rerun_ids(job.job_id):
         place = JobLayout(settings.results_bucket, job_id).manifest
         if store.find(job_id) is not None:
             continue
-        objects.write(replace(manifest, job_id=job_id), place)
+        # Another job may be on its way to the same id.
+        if not objects.create(replace(manifest, job_id=job_id), place):
+            continue
         try:
             return store.save(rerun_of(job, job_id, now(), whole=whole))
         except LostRace:

@@ -123,8 +123,9 @@ class Attempt:
     """One launch of a stage. Times are ISO 8601 UTC.
 
     Until `lease_until` only `owner`, one invocation of the coordinator, may launch it; "" is
-    nobody. `stop` is why it is being ended. `use_gpu` concerns normalization, `billed` the Spark
-    run. `origin` is the job that made the attempt when this one reuses it, else "".
+    nobody. `claims` of it have been made, one after the other. `stop` is why it is being ended.
+    `use_gpu` concerns normalization, `billed` the Spark run. `origin` is the job that made the
+    attempt when this one reuses it, else "".
     """
 
     stage: Stage
@@ -133,6 +134,7 @@ class Attempt:
     claimed_at: str
     owner: str = ""
     lease_until: str = ""
+    claims: int = 1
     external_id: str | None = None
     started_at: str | None = None
     finished_at: str | None = None

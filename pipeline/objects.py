@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from contracts.codec import to_json
 from contracts.layout import S3Uri
 from contracts.manifest import SourceObject
 from contracts.storage import read_document, write_document
@@ -101,6 +102,23 @@ class Objects:
     def write(self, document: Any, place: S3Uri) -> None:
         """Write a document as JSON."""
         write_document(document, str(place), self._s3)
+
+    def create(self, document: Any, place: S3Uri) -> bool:
+        """Write a document as JSON unless there is an object; whether it was written."""
+        try:
+            self._s3.put_object(
+                Bucket=place.bucket,
+                Key=place.key,
+                Body=to_json(document).encode(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            taken = ("PreconditionFailed", "ConditionalRequestConflict")
+            if error.response["Error"]["Code"] not in taken:
+                raise
+            return False
+        return True
 
 
 class RangedFile(io.RawIOBase):

@@ -66,11 +66,17 @@ BACKOFF_SECONDS = 20.0
 LEASE_SECONDS = 120.0
 """Longer than one invocation of the coordinator, shorter than the queue's visibility timeout."""
 
+MAX_CLAIMS = 30
+"""So often in a row, an hour long, an attempt is claimed that nobody can launch."""
+
 GPU_PATIENCE_SECONDS = 15 * 60.0
 """How long normalization waits for a GPU before it is done on the CPU."""
 
-PATIENCE_SECONDS = 24 * 3600.0
-"""How long any work waits for a machine, other jobs' work before it included."""
+PATIENCE_SECONDS = {Stage.NORMALIZE: 24 * 3600.0, Stage.SPARK: 11 * 3600.0}
+"""How long work waits for a machine, other jobs' work before it included.
+
+EMR Serverless lets a run wait for 12 hours at most.
+"""
 
 WORK = {
     Stage.NORMALIZE: Status.NORMALIZING,
@@ -174,7 +180,7 @@ def _waiting(job: Job, attempt: Attempt, event: StageWaiting, turn: Turn) -> Job
     waited = seconds_between(event.since, turn.now)
     if attempt.stop is None and attempt.use_gpu and waited >= GPU_PATIENCE_SECONDS:
         attempt = replace(attempt, stop=StopReason.NO_GPU)
-    elif attempt.stop is None and waited >= PATIENCE_SECONDS:
+    elif attempt.stop is None and waited >= PATIENCE_SECONDS[attempt.stage]:
         attempt = replace(attempt, stop=StopReason.NO_CAPACITY)
     return job if attempt in job.attempts else job.with_attempt(attempt, turn.now)
 
@@ -224,7 +230,7 @@ def _failed(job: Job, attempt: Attempt, error: Problem, turn: Turn) -> Job:
         told = f"There was no GPU within {minutes:.0f} minutes; the CPU has normalized the data."
         return _claim(job.with_warnings((told,)), attempt.stage, turn, use_gpu=False)
     if attempt.stop is StopReason.NO_CAPACITY:
-        hours = PATIENCE_SECONDS / 3600
+        hours = PATIENCE_SECONDS[attempt.stage] / 3600
         error = Problem(
             "no_capacity",
             f"AWS had no machine for this work within {hours:.0f} hours. Look at the compute "
@@ -308,8 +314,31 @@ def _take_up(before: Job, after: Job, attempt: Attempt, turn: Turn) -> Decision:
         if left > 0:
             is_asked = is_new or (after.cancellation and not before.cancellation)
             return Decision(after, LookAgain(math.ceil(left)) if is_asked else None)
-        attempt = replace(attempt, owner=turn.owner, lease_until=later(turn.now, LEASE_SECONDS))
+        if attempt.claims == MAX_CLAIMS:
+            return Decision(_given_up(after, attempt, turn))
+        attempt = replace(
+            attempt,
+            owner=turn.owner,
+            lease_until=later(turn.now, LEASE_SECONDS),
+            claims=attempt.claims + 1,
+        )
         after = after.with_attempt(attempt, turn.now)
     if attempt.stop:
         return Decision(after, StopStage(stage, number))
     return Decision(after, LaunchStage(stage, number, look_first=True))
+
+
+def _given_up(job: Job, attempt: Attempt, turn: Turn) -> Job:
+    problem = Problem(
+        "not_launched",
+        f"The work could not be handed to AWS, though it was tried {attempt.claims} times. The "
+        "coordinate function's log tells why; then rerun the job.",
+    )
+    failed = replace(
+        attempt,
+        state=AttemptState.FAILED,
+        finished_at=turn.now,
+        error=problem,
+        fault=Fault.OURS,
+    )
+    return job.with_attempt(failed, turn.now).advance(Status.FAILED, turn.now, problem)

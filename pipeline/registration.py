@@ -95,7 +95,8 @@ def _is_of(upload: Upload, job: Job) -> bool:
     source = job.source
     if (source.bucket, source.key) != (upload.bucket, upload.key):
         return False
-    return source.version_id == upload.version_id or job.status is Status.SUBMITTED
+    # POST /jobs writes the record before the object, when there is no version yet.
+    return source.version_id in (None, upload.version_id)
 
 
 def _new_job(application: Application, job_id: str) -> Job:

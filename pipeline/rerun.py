@@ -54,6 +54,13 @@ def _reused(job: Job, whole: bool) -> Iterator[Attempt]:
         attempt = job.latest(stage)
         if attempt is None or attempt.state is not AttemptState.SUCCEEDED:
             return
+        if stage is Stage.NORMALIZE and not job.options.store_results and not _is_summarised(job):
+            return  # the first rerun that completes drops what the others would read
         yield replace(attempt, origin=attempt.origin or job.job_id)
         if whole or stage is Stage.SPARK:
             return
+
+
+def _is_summarised(job: Job) -> bool:
+    spark = job.latest(Stage.SPARK)
+    return spark is not None and spark.state is AttemptState.SUCCEEDED

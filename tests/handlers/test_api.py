@@ -486,7 +486,13 @@ def test_what_has_ended_cannot_be_cancelled(store: JobStore, work_queue: str) ->
     assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=work_queue)
 
 
-@pytest.mark.parametrize("body", ['{"reason": 1}', '{"why": "x"}', "[]", "no JSON"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *('{"reason": 1}', '{"why": "x"}', "[]", "no JSON", '{"reason": "\\ud800"}'),
+        json.dumps({"reason": "x" * 501}),
+    ],
+)
 def test_a_cancellation_that_is_not_understood_is_refused(
     store: JobStore, work_queue: str, body: str
 ) -> None:
@@ -556,6 +562,22 @@ def test_what_cannot_be_rerun_says_why(store: JobStore, work_queue: str) -> None
     assert_problem(call("POST", "/jobs/unread/rerun"), 409, "upload the data again")
     assert_problem(call("POST", "/jobs/nobody/rerun"), 404, "nobody")
     assert_problem(call("POST", "/jobs/running/rerun", '{"whole": 1}'), 400, "true or false")
+
+
+def test_a_rerun_leaves_the_manifest_of_another_alone(
+    store: JobStore, work_queue: str, failed_job: Job
+) -> None:
+    place = {"Bucket": "results", "Key": "results/trips-rerun-1/manifest.json"}
+    client("s3").put_object(**place, Body=b"of a job that is on its way")
+    assert call("POST", "/jobs/trips/rerun").json["job_id"] == "trips-rerun-2"
+    assert client("s3").get_object(**place)["Body"].read() == b"of a job that is on its way"
+
+
+def test_a_rerun_without_a_manifest_says_why(
+    store: JobStore, work_queue: str, failed_job: Job
+) -> None:
+    client("s3").delete_object(Bucket="results", Key="results/trips/manifest.json")
+    assert_problem(call("POST", "/jobs/trips/rerun"), 409, "upload the data again")
 
 
 def test_rows_kept_aside_come_page_by_page(store: JobStore, failed_job: Job) -> None:

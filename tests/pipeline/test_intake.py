@@ -466,3 +466,20 @@ def test_a_result_that_is_gone_is_not_reused(world, completed):
     world.s3.delete_object(Bucket=report.bucket, Key=report.key)
 
     assert world.take(world.put("input/b.csv", CSV)).status is Status.QUEUED
+
+
+def test_an_inline_job_that_was_cancelled_before_its_object_is_told_of_stays_so(world, submitted):
+    cancelled = world.store.save(submitted.advance(Status.CANCELLED, now()))
+    upload = world.put("input/inline/mine.jsonl", b'{"a": 1}\n', job_id="mine")
+
+    assert world.take(upload).status is Status.CANCELLED
+    assert [job.job_id for job in world.store.list().jobs] == [cancelled.job_id]
+
+
+def test_an_inline_job_that_went_on_without_the_event_is_not_doubled_by_it(world, submitted):
+    upload = world.put("input/inline/mine.jsonl", b'{"a": 1}\n', job_id="mine")
+    first = world.take(replace(upload, version_id=None))
+    second = world.take(upload)
+
+    assert (first.job_id, second.job_id) == ("mine", "mine")
+    assert len(world.store.list().jobs) == 1

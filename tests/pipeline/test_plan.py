@@ -34,6 +34,7 @@ from pipeline.plan import (
     BACKOFF_SECONDS,
     GPU_PATIENCE_SECONDS,
     LEASE_SECONDS,
+    MAX_CLAIMS,
     PATIENCE_SECONDS,
     Turn,
     plan,
@@ -82,6 +83,20 @@ def test_a_claim_whose_owner_vanished_is_taken_over_after_its_lease() -> None:
     assert attempt is not None
     assert attempt.owner == "other"
     assert decision.order == LaunchStage(Stage.NORMALIZE, 1, look_first=True)
+
+
+def test_what_can_never_be_launched_fails_with_a_name() -> None:
+    job, now = normalizing_job(), T0
+    for claim in range(2, MAX_CLAIMS + 1):
+        now = later(now, LEASE_SECONDS)
+        decision = plan(job, JobChecked("job"), Turn(f"owner-{claim}", now))
+        assert decision.order == LaunchStage(Stage.NORMALIZE, 1, look_first=True)
+        job = decision.job
+    decision = plan(job, JobChecked("job"), Turn("the last", later(now, LEASE_SECONDS)))
+    assert decision.order is None
+    assert decision.job.status is Status.FAILED
+    assert decision.job.error is not None
+    assert decision.job.error.code == "not_launched"
 
 
 def test_an_owner_that_lost_the_answer_to_its_own_save_goes_on() -> None:
@@ -205,7 +220,7 @@ def test_a_gpu_that_comes_while_it_is_given_up_is_welcome() -> None:
 def test_work_that_no_machine_is_ever_found_for_fails_with_a_name() -> None:
     no_gpu = replace(queued_job(), options=replace(queued_job().options, gpu_enabled=False))
     job = launched(plan(no_gpu, DatasetValidated("job"), TURN).job)
-    stopping = plan(job, waiting(T0), Turn("me", later(T0, PATIENCE_SECONDS)))
+    stopping = plan(job, waiting(T0), Turn("me", later(T0, PATIENCE_SECONDS[Stage.NORMALIZE])))
     assert stopping.order == StopStage(Stage.NORMALIZE, 1)
     ended = finished(Stage.NORMALIZE, error=Problem("terminated", "x"), fault=Fault.STOPPED)
     failed = plan(stopping.job, ended, TURN).job
