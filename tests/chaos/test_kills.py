@@ -1,0 +1,69 @@
+"""Lambda workers and running jobs that are killed at random."""
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+
+import psutil
+
+from local.processes import marked
+from tests.chaos.sabotage import Sabotage
+
+JOBS, COMPUTED = 50, 8
+KILLS = 60
+PAUSE_S = 1.0
+
+
+def test_fifty_jobs_end_though_workers_and_jobs_are_killed(sabotage: Sabotage) -> None:
+    home = Path(sabotage.shell.environment["BIGDATA_HOME"])
+    ids = [f"chaos-kill-{n}" for n in range(JOBS - COMPUTED)]
+    ids += [f"kill-computed-{n}" for n in range(COMPUTED)]
+    random.shuffle(ids)
+    for job_id in ids:
+        sabotage.upload(job_id, rows=20_000 if "computed" in job_id else 50)
+    killed: Counter[str] = Counter()
+    done = threading.Event()
+    killer = threading.Thread(target=kill, args=(home, killed, done))
+    killer.start()
+    try:
+        documents = sabotage.ended(ids, reconciled=True)
+    finally:
+        done.set()
+        killer.join()
+    ends = Counter(document["status"] for document in documents.values())
+    print(f"\nkilled: {dict(killed)}; ends: {dict(ends)}")
+    assert killed["worker"] > 0
+    assert killed["job"] > 0
+    assert ends.total() == JOBS
+    # Who kills a job's process itself, and not its host, has found a bug of ours.
+    codes = {d["error"]["code"] for d in documents.values() if d["error"]}
+    assert codes <= {"normalization_failed", "spark_failed", "validation_failed", "analysis_failed"}
+    assert not [process for process in marked(home) if kind(process) == "job"]
+    assert sabotage.unfinished_work() == []
+
+
+def kill(home: Path, killed: Counter[str], done: threading.Event) -> None:
+    """Kill a process of a random kind every now and then."""
+    while not done.wait(PAUSE_S * random.random() * 2) and killed.total() < KILLS:
+        alive = [(kind(process), process.pid) for process in marked(home)]
+        wanted = random.choice(("worker", "job"))
+        pids = [pid for found, pid in alive if found == wanted]
+        if pids:
+            os.kill(random.choice(pids), signal.SIGKILL)
+            killed[wanted] += 1
+
+
+def kind(process: psutil.Process) -> str:
+    """A Lambda worker, the process of a Batch job or of a Spark run, or something else."""
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.Error:
+        return "gone"
+    if "ministack-lambda-" in command:
+        return "worker"
+    if "gpu_jobs.normalize" in command or "spark" in command.lower():
+        return "job"
+    return "other"
