@@ -20,7 +20,15 @@ DATASETS = {
 }
 TIMES = {
     *("started_at", "finished_at", "created_at", "updated_at", "uploaded_at", "duration_s"),
-    *("processing_time", "overhead_s", "seconds", "records_per_s", "startup_seconds", "cost"),
+    *(
+        "processing_time",
+        "overhead_s",
+        "seconds",
+        "records_per_s",
+        "startup_seconds",
+        "cost",
+        "spent_usd",
+    ),
     *("warm_up_seconds", "runs_s", "median_s", "min_s", "max_s", "speedup", "ci95", "verdict"),
     # What only an id, a version or the order of a sum makes different.
     *("external_id", "version_id", "largest_difference", "largest_deviation", "duplicate_events"),
