@@ -8,23 +8,16 @@ from contracts.problem import Problem
 from contracts.spec import AnalyzeSpec
 from pipeline.clock import now
 from pipeline.compute_names import AttemptName
-from pipeline.messages import (
-    AnalysisFinished,
-    FunctionFailed,
-    JobChecked,
-    JobEvent,
-    LaunchStage,
-    StageFinished,
-    StageLaunched,
-    StageResumed,
-    StopStage,
-)
+from pipeline.job_events import JobChecked, JobEvent, StageFinished, StageLaunched, StageResumed
+from pipeline.messages import AnalysisFinished, FunctionFailed
 from pipeline.model import Attempt, Fault, Job, Stage, seconds_between
+from pipeline.orders import LaunchStage
 
 SILENT_SECONDS = 6 * 60.0
 """Three tries of a minute each, and the pauses that Lambda makes between them."""
 
-GIVEN_UP_SECONDS = 3600.0
+MAX_RESUMPTIONS = 10
+"""An hour, while AWS runs our functions; an outage in which it does not is none of the job's."""
 
 
 class AnalysisActor(StageActor):
@@ -51,20 +44,16 @@ class AnalysisActor(StageActor):
         request = self.aws.functions.invoke(self.settings.analyze_function, to_plain(spec))
         return StageLaunched(job.job_id, order.stage, order.number, request)
 
-    def stop(self, job: Job, order: StopStage) -> JobEvent | None:
-        """It takes seconds and cannot be stopped."""
-        return None
-
     def check(self, job: Job) -> JobEvent | None:
-        attempt, time = job.latest(Stage.ANALYZE), now()
+        attempt = job.latest(Stage.ANALYZE)
         if attempt is None or attempt.external_id is None:
             return JobChecked(job.job_id)
-        if seconds_between(attempt.claimed_at, time) > GIVEN_UP_SECONDS:
+        if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
+            return JobChecked(job.job_id)
+        if job.resumptions == MAX_RESUMPTIONS:
             return self._lost(job, attempt)
-        if seconds_between(job.updated_at, time) > SILENT_SECONDS:
-            self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
-            return StageResumed(job.job_id)
-        return JobChecked(job.job_id)
+        self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
+        return StageResumed(job.job_id)
 
     def _lost(self, job: Job, attempt: Attempt) -> StageFinished:
         return StageFinished(

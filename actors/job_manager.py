@@ -27,23 +27,19 @@ from actors.validation import ValidationActor
 from pipeline.bootstrap import coordination
 from pipeline.clock import now
 from pipeline.errors import LostRace
+from pipeline.job_events import CancelRequested, DatasetValidated, JobEvent
 from pipeline.messages import (
     AnalysisFinished,
     BatchJobChanged,
-    CancelRequested,
     CheckJob,
     DatasetArriving,
-    DatasetValidated,
     FunctionFailed,
-    JobEvent,
-    LaunchStage,
-    LookAgain,
     Message,
     SparkRunChanged,
-    StopStage,
     parse,
 )
 from pipeline.model import Job, Stage
+from pipeline.orders import LaunchStage, LookAgain, StopStage
 from pipeline.plan import WORK, Decision, Turn, plan
 from pipeline.settings import CoordinateSettings
 from pipeline.work_queue import LONGEST_DELAY

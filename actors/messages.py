@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.messages import JobEvent, LaunchStage, Message, StopStage
+from pipeline.job_events import JobEvent
+from pipeline.messages import Message
 from pipeline.model import Job
+from pipeline.orders import LaunchStage, StopStage
 from pipeline.settings import CoordinateSettings
 
 

@@ -10,19 +10,17 @@ from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
 from pipeline.clock import from_epoch_ms, now
 from pipeline.compute_names import AttemptName
-from pipeline.messages import (
-    BatchJobChanged,
+from pipeline.job_events import (
     JobChecked,
     JobEvent,
-    LaunchStage,
     StageFinished,
     StageLaunched,
     StageStarted,
     StageWaiting,
-    StopStage,
-    batch_job_changed,
 )
+from pipeline.messages import BatchJobChanged, batch_job_changed
 from pipeline.model import Attempt, AttemptState, Fault, Job, Stage
+from pipeline.orders import LaunchStage, StopStage
 
 STATED_REASONS = {
     "Host EC2": ("host_lost", Fault.HOST),
@@ -56,7 +54,8 @@ class NormalizationActor(StageActor):
     def stop(self, job: Job, order: StopStage) -> JobEvent | None:
         attempt = _attempt(job, order)
         name = AttemptName.of(job, attempt)
-        batch_id = self.aws.files.fence_owner(name) or attempt.external_id
+        # A job that was submitted twice, or that ListJobs does not show yet, may start later.
+        batch_id = self.aws.files.close_fence(name) or attempt.external_id
         if batch_id is None:
             batch_id = self.aws.batch_jobs.find(name, use_gpu=attempt.use_gpu)
         if batch_id is None:

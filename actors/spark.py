@@ -11,18 +11,17 @@ from pipeline.clock import now
 from pipeline.compute import SparkRun
 from pipeline.compute_names import AttemptName
 from pipeline.errors import BigdataError
-from pipeline.messages import (
+from pipeline.job_events import (
     JobChecked,
     JobEvent,
-    LaunchStage,
-    SparkRunChanged,
     StageFinished,
     StageLaunched,
     StageStarted,
     StageWaiting,
-    StopStage,
 )
+from pipeline.messages import SparkRunChanged
 from pipeline.model import Fault, Job, Stage
+from pipeline.orders import LaunchStage, StopStage
 
 WAITING = ("SUBMITTED", "PENDING", "SCHEDULED", "QUEUED")
 ENDS = ("SUCCESS", "FAILED", "CANCELLED")

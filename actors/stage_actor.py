@@ -26,20 +26,14 @@ from contracts.problem import Problem
 from pipeline.bootstrap import Coordination, coordination
 from pipeline.clock import now
 from pipeline.errors import LaunchRefused
-from pipeline.messages import (
-    JobChecked,
-    JobEvent,
-    LaunchStage,
-    StageFinished,
-    StageLaunched,
-    StopStage,
-)
+from pipeline.job_events import JobChecked, JobEvent, StageFinished, StageLaunched
 from pipeline.model import Attempt, Fault, Job, seconds_between
+from pipeline.orders import LaunchStage, StopStage
 
 log = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER_SECONDS = 300.0
-"""So long after its claim work that AWS does not know is gone, and not merely new."""
+"""So long after the job's last change work that AWS does not know is gone, and not merely new."""
 
 
 class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
@@ -112,8 +106,7 @@ def never_launched(job: Job, attempt: Attempt) -> StageFinished:
 
 def vanished(job: Job, attempt: Attempt) -> StageFinished | JobChecked:
     """What it means that AWS does not know the attempt's work."""
-    time = now()
-    if seconds_between(attempt.claimed_at, time) < FORGOTTEN_AFTER_SECONDS:
+    if seconds_between(job.updated_at, now()) < FORGOTTEN_AFTER_SECONDS:
         return JobChecked(job.job_id)
     problem = Problem("vanished", f"AWS does not know {attempt.external_id} any more.")
     return _ended(job, attempt, problem, Fault.HOST)

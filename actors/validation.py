@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
+from botocore.exceptions import ClientError
+
 from actors.stage_actor import StageActor
 from contracts.codec import to_plain
-from contracts.manifest import Options
 from contracts.problem import Problem
+from pipeline.application import Application, read_application
 from pipeline.clock import now
 from pipeline.dataset.identity import Upload
 from pipeline.errors import ObjectGone
-from pipeline.messages import (
-    DatasetArriving,
-    DatasetValidated,
-    FunctionFailed,
-    JobChecked,
-    JobEvent,
-    StageFinished,
-    StageResumed,
-)
+from pipeline.job_events import DatasetValidated, JobChecked, JobEvent, StageFinished, StageResumed
+from pipeline.messages import DatasetArriving, FunctionFailed
 from pipeline.model import Fault, Job, Stage, Status, seconds_between
-from pipeline.registration import Application, Registration
+from pipeline.registration import Registration
 
 SILENT_SECONDS = 20 * 60.0
 """Longer than the validate function may run, and than a folder is left alone between two looks."""
 
-GIVEN_UP_SECONDS = 3 * 3600.0
-"""Longer than a folder may take to settle."""
+MAX_RESUMPTIONS = 9
+"""Three hours, while AWS runs our functions."""
 
 
 class ValidationActor(StageActor):
@@ -59,10 +55,9 @@ class ValidationActor(StageActor):
         """Take up a job whose validation, or whose word to the work queue, was lost."""
         if job.status is Status.QUEUED:
             return DatasetValidated(job.job_id)
-        time = now()
-        if seconds_between(job.updated_at, time) < SILENT_SECONDS:
+        if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
             return JobChecked(job.job_id)
-        if seconds_between(job.created_at, time) > GIVEN_UP_SECONDS:
+        if job.resumptions == MAX_RESUMPTIONS:
             return _failed(
                 job,
                 "validation_lost",
@@ -90,13 +85,17 @@ class ValidationActor(StageActor):
         if not upload.starts_job:
             return None
         registration = Registration(self.aws.store)
-        return registration.find(upload) or registration.enter(_application(upload, record))
+        return registration.find(upload) or registration.enter(self._application(upload, record))
 
-
-def _application(upload: Upload, record: dict[str, Any]) -> Application:
-    """What the notification alone tells, for an upload whose metadata nobody came to read."""
-    size_bytes = record["s3"]["object"].get("size", 0)
-    return Application(upload, record["eventTime"], size_bytes, None, Options())
+    def _application(self, upload: Upload, record: dict[str, Any]) -> Application:
+        """What the upload asks for; if that cannot be read, what the notification alone tells."""
+        size_bytes = record["s3"]["object"].get("size", 0)
+        told = Application(upload, record["eventTime"], size_bytes)
+        try:
+            found, _ = read_application(self.aws.objects, upload, record["eventTime"])
+        except ClientError:
+            return told
+        return replace(found, size_bytes=found.size_bytes or size_bytes)
 
 
 def notification(job: Job) -> dict[str, Any]:

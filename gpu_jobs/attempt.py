@@ -33,6 +33,8 @@ class Attempt:
     def take_fence(self) -> str:
         """The id of the Batch job that owns the attempt: the first that came, so maybe ours.
 
+        It is empty when the attempt was stopped before any came.
+
         Batch starts a job again under its own id when the host is lost; the fence lets it in.
         """
         place = self._output.join(FENCE_NAME)

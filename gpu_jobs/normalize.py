@@ -75,7 +75,7 @@ def run(spec_uri: str, s3: Any, batch_job_id: str) -> int:
     attempt = Attempt(s3, spec, batch_job_id)
     owner = attempt.take_fence()
     if owner != batch_job_id:
-        log.info("nothing to do: Batch job %s owns this attempt", owner)
+        log.info("nothing to do: %s owns this attempt", owner or "nobody, for it was stopped,")
         return 0
     marker = attempt.marker()
     if marker is not None:

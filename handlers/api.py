@@ -38,7 +38,7 @@ from pipeline.clock import now
 from pipeline.compute_names import AttemptName
 from pipeline.dead_letters import DeadLetters
 from pipeline.document import job_document
-from pipeline.messages import CancelRequested, DatasetValidated
+from pipeline.job_events import CancelRequested, DatasetValidated
 from pipeline.model import Job, Stage, Status
 from pipeline.objects import Objects
 from pipeline.settings import ApiSettings, from_environment

@@ -85,7 +85,7 @@ def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str)
         options=submission.options,
     )
     try:
-        job = store.save(submitted)
+        job = store.save(submitted.entered())
     except LostRace as error:
         raise HttpProblem(
             HTTPStatus.CONFLICT,

@@ -39,7 +39,7 @@ class AttemptFiles:
             raise
 
     def fence_owner(self, name: AttemptName) -> str | None:
-        """The Batch job id that took the attempt's fence, or None when nobody has."""
+        """The Batch job id that took the attempt's fence, or None when none has."""
         fence = self.output(name).join(FENCE_NAME)
         try:
             body: bytes = self._s3.get_object(Bucket=fence.bucket, Key=fence.key)["Body"].read()
@@ -47,7 +47,17 @@ class AttemptFiles:
             if _is_missing(error):
                 return None
             raise
-        return body.decode()
+        return body.decode() or None
+
+    def close_fence(self, name: AttemptName) -> str | None:
+        """See that no Batch job begins the attempt from now on; the id of one that has, if any."""
+        fence = self.output(name).join(FENCE_NAME)
+        try:
+            self._s3.put_object(Bucket=fence.bucket, Key=fence.key, Body=b"", IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+        return self.fence_owner(name)
 
     def read(self, cls: type[T], name: AttemptName, document: str) -> T:
         """The attempt's document of that name."""

@@ -71,10 +71,11 @@ class BatchJobs:
     def find(self, name: AttemptName, *, use_gpu: bool) -> str | None:
         """The id of the attempt's job, whatever its state, or None when there is none."""
         queue, _ = self._target(use_gpu)
-        answer = self._batch.list_jobs(
+        pages = self._batch.get_paginator("list_jobs").paginate(
             jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [str(name)]}]
         )
-        jobs = sorted(answer["jobSummaryList"], key=lambda job: job["createdAt"])
+        found = (job for page in pages for job in page["jobSummaryList"])
+        jobs = sorted(found, key=lambda job: job["createdAt"])
         return str(jobs[0]["jobId"]) if jobs else None
 
     def _target(self, use_gpu: bool) -> tuple[str, str]:

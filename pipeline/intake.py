@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from contracts.layout import JobLayout
-from contracts.manifest import Manifest, Options, SourceObject
+from contracts.manifest import Manifest, SourceObject
 from contracts.problem import Problem
+from pipeline.application import gone, read_application
 from pipeline.clock import now
 from pipeline.dataset.assembly import Finding, assemble
 from pipeline.dataset.content_id import content_id
@@ -28,14 +29,14 @@ from pipeline.dataset.folder import (
     next_look_seconds,
     partition_warnings,
 )
-from pipeline.dataset.identity import Upload, requested_id
+from pipeline.dataset.identity import Upload
 from pipeline.dataset.limits import FOLLOWING_SAMPLE_BYTES, SAMPLE_BYTES
-from pipeline.dataset.options import parse_options
 from pipeline.errors import InputRejected, LostRace, ObjectGone
-from pipeline.messages import DatasetArriving, DatasetValidated
+from pipeline.job_events import DatasetValidated
+from pipeline.messages import DatasetArriving
 from pipeline.model import Attempt, AttemptState, Job, Stage, Status, seconds_between
 from pipeline.objects import Objects
-from pipeline.registration import Application, Registration
+from pipeline.registration import Registration
 from pipeline.settings import ValidateSettings
 from pipeline.store import JobStore
 from pipeline.work_queue import WorkQueue
@@ -65,7 +66,7 @@ class Intake:
         Raises what AWS raises; whatever is wrong with the upload ends in a REJECTED job.
         """
         started_at = now()
-        application, problem = self._application(upload, uploaded_at)
+        application, problem = read_application(self._objects, upload, uploaded_at)
         job = self._registration.enter(application)
         if job.status is not Status.VALIDATING:
             return self._announced(job)
@@ -106,25 +107,8 @@ class Intake:
                 replace(arriving, fingerprint=fingerprint(files)),
                 delay_seconds=next_look_seconds(waited, self._settings.quiet_period_seconds),
             )
-            return job
+            return self._seen(job)
         return self._validate(job, files, started_at, partition_warnings(files, upload.folder))
-
-    def _application(self, upload: Upload, uploaded_at: str) -> tuple[Application, Problem | None]:
-        """What the upload asks for, and what is wrong with it, if anything.
-
-        Even an upload that is gone or whose metadata cannot be read gets a record to say so.
-        """
-        application = Application(upload, uploaded_at, 0, None, Options())
-        try:
-            head = self._objects.head(upload.bucket, upload.key, upload.version_id)
-            application = replace(application, size_bytes=head.size_bytes, etag=head.etag)
-            application = replace(application, job_id=requested_id(head.metadata))
-            application = replace(application, options=parse_options(head.metadata))
-        except ObjectGone as error:
-            return application, _gone(error)
-        except InputRejected as error:
-            return application, error.problem
-        return application, None
 
     def _files(self, upload: Upload) -> tuple[SourceObject, ...]:
         return data_files(self._objects.list_latest(upload.bucket, upload.folder), upload.folder)
@@ -143,7 +127,7 @@ class Intake:
         except InputRejected as error:
             return self._reject(job, error.problem, started_at)
         except ObjectGone as error:
-            return self._reject(job, _gone(error), started_at)
+            return self._reject(job, gone(error), started_at)
         layout = JobLayout(self._settings.results_bucket, job.job_id)
         self._objects.write(assembled.manifest, layout.manifest)
         warnings += assembled.warnings
@@ -190,6 +174,12 @@ class Intake:
             job = self._store.get(job.job_id)
         return job
 
+    def _seen(self, job: Job) -> Job:
+        """Note that a folder was looked at, so that its job is not taken for a silent one."""
+        with suppress(LostRace):
+            return self._store.save(replace(job, updated_at=now()))
+        return job
+
     def _announced(self, job: Job) -> Job:
         """Tell the work queue of a validated job; saying it twice does no harm."""
         if job.status is Status.QUEUED:
@@ -227,12 +217,4 @@ def _attempt(
         started_at=started_at,
         finished_at=finished_at,
         error=error,
-    )
-
-
-def _gone(error: ObjectGone) -> Problem:
-    return Problem(
-        "gone",
-        f"{error} any more; it was deleted before it was validated. Upload it again.",
-        error.key,
     )

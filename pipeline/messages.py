@@ -1,7 +1,6 @@
-"""What arrives on the work queue, and the orders that follow from it.
+"""What arrives on the work queue.
 
-Events are past (`StageFinished`), orders are to be carried out (`LaunchStage`). `parse` turns a
-queue message's body into an event; it knows our own messages, the EventBridge envelopes of Batch
+`parse` reads a queue message's body; it knows our own messages, the EventBridge envelopes of Batch
 and EMR Serverless, and the envelope in which Lambda reports a function that failed for good.
 """
 
@@ -11,19 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.billing import BilledResources
 from contracts.codec import DocumentError, from_plain, to_plain
-from contracts.problem import Problem
 from pipeline.clock import from_epoch_ms
 from pipeline.compute_names import AttemptName
-from pipeline.model import AttemptState, Fault, Stage, Totals
-
-
-@dataclass(frozen=True)
-class DatasetValidated:
-    """The manifest is written and the job is QUEUED."""
-
-    job_id: str
+from pipeline.job_events import CancelRequested, DatasetValidated
+from pipeline.model import AttemptState, Totals
 
 
 @dataclass(frozen=True)
@@ -61,15 +52,6 @@ class CheckJob:
 
 
 @dataclass(frozen=True)
-class CancelRequested:
-    """Somebody wants the job to end."""
-
-    job_id: str
-    requested_at: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class FunctionFailed:
     """A function that is invoked asynchronously failed in every try; `payload` was its input."""
 
@@ -100,77 +82,6 @@ class SparkRunChanged:
     application_id: str
     run_id: str
 
-
-@dataclass(frozen=True)
-class StageStarted:
-    """The work of an attempt has begun."""
-
-    job_id: str
-    stage: Stage
-    number: int
-    external_id: str
-    started_at: str
-
-
-@dataclass(frozen=True)
-class StageFinished:
-    """An attempt has ended with its marker, or with an `error` for which `fault` says who is.
-
-    `external_id` and `started_at` are None when the event does not tell.
-    """
-
-    job_id: str
-    stage: Stage
-    number: int
-    finished_at: str
-    external_id: str | None = None
-    started_at: str | None = None
-    error: Problem | None = None
-    fault: Fault | None = None
-    warnings: tuple[str, ...] = ()
-    totals: Totals | None = None
-    billed: BilledResources | None = None
-
-
-@dataclass(frozen=True)
-class StageLaunched:
-    """AWS has taken the attempt's work and calls it `external_id`."""
-
-    job_id: str
-    stage: Stage
-    number: int
-    external_id: str
-
-
-@dataclass(frozen=True)
-class StageWaiting:
-    """The work of an attempt waits for a machine, since `since`."""
-
-    job_id: str
-    stage: Stage
-    number: int
-    external_id: str
-    since: str
-
-
-@dataclass(frozen=True)
-class StageResumed:
-    """The function of a stage that had fallen silent was called once more."""
-
-    job_id: str
-
-
-@dataclass(frozen=True)
-class JobChecked:
-    """AWS had nothing new to tell."""
-
-    job_id: str
-
-
-AttemptEvent = StageLaunched | StageStarted | StageWaiting | StageFinished
-
-JobEvent = DatasetValidated | CancelRequested | StageResumed | JobChecked | AttemptEvent
-"""What `plan` decides on."""
 
 OwnMessage = DatasetValidated | DatasetArriving | AnalysisFinished | CheckJob | CancelRequested
 """What our own functions send."""
@@ -203,6 +114,8 @@ def parse(body: str) -> Message | None:
             return batch_job_changed(plain["detail"])
         if plain.get("source") == "aws.emr-serverless":
             return SparkRunChanged(plain["detail"]["applicationId"], plain["detail"]["jobRunId"])
+        if plain.get("source") == "aws.events":
+            return None  # a tick of the reconciler's schedule; the next one has done its work
         return _function_failed(plain)
     except (ValueError, KeyError, TypeError, AttributeError, DocumentError) as error:
         raise UnknownMessage(f"{error!r} in {body[:500]}") from error
@@ -276,33 +189,3 @@ def _function_failed(plain: dict[str, Any]) -> FunctionFailed:
         payload=plain["requestPayload"],
         reason=str(response.get("errorMessage") or plain["requestContext"]["condition"]),
     )
-
-
-@dataclass(frozen=True)
-class LaunchStage:
-    """Order: have AWS do attempt `number` of `stage`.
-
-    With `look_first` someone else may already have launched it: adopt that launch if it is there.
-    """
-
-    stage: Stage
-    number: int
-    look_first: bool
-
-
-@dataclass(frozen=True)
-class StopStage:
-    """Order: have AWS end attempt `number` of `stage`, launched by someone or never launched."""
-
-    stage: Stage
-    number: int
-
-
-@dataclass(frozen=True)
-class LookAgain:
-    """Order: check the job after so many seconds."""
-
-    seconds: int
-
-
-Order = LaunchStage | StopStage | LookAgain

@@ -211,8 +211,10 @@ class Job:
     """One run over one dataset: all of the flow's durable state.
 
     `version` counts the saves; a save is conditional on it. 0 has never been saved.
-    `duplicate_events` counts how often S3 told of the upload once more. `content` stands for what
-    a result follows from, once that is known; `reused_from` is the job whose result this one has.
+    `duplicate_events` counts how often S3 told of the upload once more, `resumptions` how often
+    the function of the present status, having fallen silent, was called again. `content` stands for
+    what a result follows from, once that is known; `reused_from` is the job whose result this one
+    has.
     """
 
     job_id: str
@@ -230,6 +232,7 @@ class Job:
     history: tuple[HistoryLine, ...] = ()
     rerun_of: str | None = None
     duplicate_events: int = 0
+    resumptions: int = 0
     content: str = ""
     reused_from: str | None = None
 
@@ -267,6 +270,16 @@ class Job:
         job = replace(self, cancellation=replace(cancellation, reason=reason), updated_at=now)
         return job._noting(now, "job", "cancellation requested", reason)
 
+    def entered(self) -> Job:
+        """This new job with the first line of its history."""
+        detail = f"rerun of {self.rerun_of}" if self.rerun_of else self.source.key
+        return self._noting(self.created_at, "job", self.status.value, detail)
+
+    def resumed(self, now: str) -> Job:
+        """This job, whose function was called again."""
+        job = replace(self, resumptions=self.resumptions + 1, updated_at=now)
+        return job._noting(now, "job", "called again", self.status.value)
+
     def with_result_of(self, finished: Job, now: str) -> Job:
         """This job, COMPLETED with what `finished` came to."""
         origin = finished.reused_from or finished.job_id
@@ -294,6 +307,8 @@ class Job:
             raise ValueError(f"job {self.job_id} cannot go from {self.status} to {status}")
         error = _cut(error, MAX_PROBLEM_CHARACTERS) or self.error
         job = replace(self, status=status, updated_at=now, error=error)
+        if status is not self.status:
+            job = replace(job, resumptions=0)
         return job._noting(now, "job", status.value, error.code if error else "")
 
     def _noting(self, now: str, subject: str, event: str, detail: str = "") -> Job:

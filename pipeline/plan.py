@@ -29,21 +29,17 @@ from dataclasses import dataclass, replace
 
 from contracts.problem import Problem
 from pipeline.clock import later
-from pipeline.messages import (
+from pipeline.job_events import (
     AttemptEvent,
     CancelRequested,
     DatasetValidated,
     JobChecked,
     JobEvent,
-    LaunchStage,
-    LookAgain,
-    Order,
     StageFinished,
     StageLaunched,
     StageResumed,
     StageStarted,
     StageWaiting,
-    StopStage,
 )
 from pipeline.model import (
     Attempt,
@@ -56,6 +52,7 @@ from pipeline.model import (
     StopReason,
     seconds_between,
 )
+from pipeline.orders import LaunchStage, LookAgain, Order, StopStage
 
 ATTEMPTS = {Fault.HOST: 3, Fault.OUTAGE: 3}
 """How many attempts of a stage may fail so; faults that are not named here end the job at once."""
@@ -119,7 +116,7 @@ def _apply(job: Job, event: JobEvent, turn: Turn) -> Job:
         case JobChecked():
             return job
         case StageResumed():
-            return replace(job, updated_at=turn.now)
+            return job.resumed(turn.now)
         case CancelRequested():
             cancellation = Cancellation(event.requested_at, event.reason)
             return job.with_cancellation(cancellation, turn.now)

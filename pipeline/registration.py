@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from contracts.manifest import Options
+from pipeline.application import Application
 from pipeline.clock import now
 from pipeline.dataset.identity import Upload, alternative_id, default_id
 from pipeline.errors import LostRace
 from pipeline.model import Job, Source, Status
 from pipeline.store import JobStore
-
-
-@dataclass(frozen=True)
-class Application:
-    """An upload that wants to become a job, under `job_id` if it asks for one."""
-
-    upload: Upload
-    uploaded_at: str
-    size_bytes: int
-    job_id: str | None
-    options: Options
-    etag: str = ""
 
 
 class Registration:
@@ -108,7 +96,7 @@ def _new_job(application: Application, job_id: str) -> Job:
         created_at=time,
         updated_at=time,
         options=application.options,
-    )
+    ).entered()
 
 
 def _source(application: Application) -> Source:

@@ -46,7 +46,7 @@ def rerun_of(job: Job, job_id: str, now: str, *, whole: bool) -> Job:
         content=job.content,
         rerun_of=job.job_id,
     )
-    return rerun.advance(Status.QUEUED, now)
+    return rerun.entered().advance(Status.QUEUED, now)
 
 
 def _reused(job: Job, whole: bool) -> Iterator[Attempt]:

@@ -6,6 +6,7 @@ the marker below the spec's output.
     job               the frame of all three: spec in, documents out
     session           the Spark session and its settings
     turns             runs the pipelines by turns and times them
+    errors            what a pipeline's error says, and whether S3 is at fault
     parquet_parts     opens the inputs
     groups            the keys that both pipelines group by, and their text
     correlation       the matrix of correlations from its pairs

@@ -67,7 +67,7 @@ def run(pipelines: Sequence[Pipeline], spec: SparkSpec, s3: S3Client) -> int:
         # EMR Serverless takes such a line of the log for the run's details.
         for result in results.values():
             print(result.timings.error, file=sys.stderr)
-        return 1
+        return outage.EXIT if any(result.is_outage for result in results.values()) else 1
     timings = SparkTimings(
         rows=spec.rows,
         cores=cores,

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
-
 from contracts.metrics import PipelineTimings
 from contracts.summary import Summary
+from spark_jobs.errors import in_one_line, is_outage
 
 FEWEST_TURNS, MOST_TURNS = 3, 5
 
@@ -25,11 +24,15 @@ TIMED_SECONDS = 12.0
 
 @dataclass(frozen=True)
 class Result:
-    """What a pipeline made, its `summary` None when it failed, and how long it took."""
+    """What a pipeline made, its `summary` None when it failed, and how long it took.
+
+    `is_outage` when it failed because S3 did.
+    """
 
     pipeline: str
     summary: Summary | None
     timings: PipelineTimings
+    is_outage: bool
 
 
 class Runner:
@@ -38,6 +41,7 @@ class Runner:
     def __init__(self, pipeline: str, run: Callable[[], Summary]) -> None:
         self.pipeline = pipeline
         self.error: str | None = None
+        self._is_outage = False
         self._run = run
         self._summary: Summary | None = None
         self._seconds: list[float] = []
@@ -49,6 +53,7 @@ class Runner:
             self._summary = self._run()
         except Exception as error:  # whatever befalls one pipeline, the other goes on
             self._summary, self.error = None, in_one_line(error)
+            self._is_outage = is_outage(error)
             say(f"{self.pipeline} failed: {self.error}")
         return time.perf_counter() - started
 
@@ -62,7 +67,7 @@ class Runner:
     def result(self) -> Result:
         """What came of all runs."""
         timings = PipelineTimings(tuple(self._seconds), self.error)
-        return Result(self.pipeline, self._summary, timings)
+        return Result(self.pipeline, self._summary, timings, self._is_outage)
 
 
 def run_by_turns(runners: Sequence[Runner]) -> float:
@@ -82,18 +87,6 @@ def run_by_turns(runners: Sequence[Runner]) -> float:
         times = ", ".join(f"{pipeline} {one:.2f} s" for pipeline, one in seconds.items())
         say(f"turn {turn}/{turns}: {times}")
     return warm_up_seconds
-
-
-def in_one_line(error: Exception) -> str:
-    """What a person needs of an error; of one in a Python worker, the worker's own."""
-    if not isinstance(error, Py4JJavaError):
-        first_line = next(iter(str(error).splitlines()), "")
-        return f"{type(error).__name__}: {first_line}"
-    # Its message alone may be null or empty.
-    message = str(error.java_exception.toString())
-    _, _, traceback = message.partition("Traceback (most recent call last):\n")
-    lines = (traceback or message).splitlines()
-    return next(line for line in lines if not line.startswith(" "))
 
 
 def say(line: str) -> None:

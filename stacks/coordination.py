@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from contracts.layout import INLINE_PREFIX, SPEC_NAME
+from contracts.layout import FENCE_NAME, SPEC_NAME
 from pipeline.settings import CoordinateSettings
 from stacks.artifacts import Artifacts
 from stacks.compute_targets import ComputeTargets
@@ -84,11 +84,12 @@ class Coordination(Construct):
         storage.allow_records(role)
         storage.allow_listing_records(role, "by_source")
         allow_reading(role, results, "results/*")
-        # Whether records that were posted have arrived.
-        allow_reading(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
+        # What an upload asks for, when its validation has broken down.
+        allow_reading(role, storage.ingest_bucket_name, "*")
         work_queue.grant_send_messages(role)
         dead_letters.grant_send_messages(role)
-        allow_writing(role, results, f"results/*/attempts/*/{SPEC_NAME}")
+        for name in (SPEC_NAME, FENCE_NAME):
+            allow_writing(role, results, f"results/*/attempts/*/{name}")
         allow(role, ["lambda:InvokeFunction"], validate.function_arn, analyze.function_arn)
         self._allow_batch(role)
         self._allow_spark(role, spark)

@@ -1,14 +1,9 @@
 """The actors over a real HTTP AWS, on both of Thespian's bases."""
 
-import json
-from dataclasses import replace
-from typing import Any
-
 import boto3
 import pytest
 
 from actors.system import Coordinator
-from actors.validation import notification
 from contracts.layout import METRICS_NAME, SPEC_NAME
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
@@ -17,58 +12,21 @@ from contracts.spec import NormalizeSpec, SparkSpec
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload, default_id
 from pipeline.errors import TryAgain
-from pipeline.messages import (
-    AnalysisFinished,
-    CancelRequested,
-    CheckJob,
-    DatasetArriving,
-    DatasetValidated,
-    to_body,
+from pipeline.job_events import CancelRequested, DatasetValidated
+from pipeline.messages import AnalysisFinished, CheckJob, DatasetArriving, to_body
+from pipeline.model import AttemptState, Fault, Job, Source, Stage, Status
+from tests.actors.deliveries import (
+    NORMALIZE,
+    TOTALS,
+    VALIDATED,
+    batch_event,
+    launched_normalization,
+    launched_spark,
+    spark_event,
+    upload_event,
+    validation_failure,
 )
-from pipeline.model import AttemptState, Fault, Job, Source, Stage, Status, Totals
 from tests.actors.world import NOW, Aws
-
-NORMALIZE = AttemptName("job", "normalize", 1)
-TOTALS = Totals(10, 5.0, 1.0, 0.01, 0.001, 2.0, True, "DataFrame is 2.0x faster")
-VALIDATED = to_body(DatasetValidated("job"))
-CHECK = to_body(CheckJob("job"))
-
-
-def batch_event(status: str, batch_id: str, name: AttemptName = NORMALIZE, **detail: object) -> str:
-    times = {"startedAt": 1_700_000_000_000, "stoppedAt": 1_700_000_002_000}
-    told = {"jobName": str(name), "jobId": batch_id, "status": status, **times, **detail}
-    return json.dumps({"source": "aws.batch", "detail": told})
-
-
-def spark_event(aws: Aws, run_id: str) -> str:
-    detail = {"applicationId": aws.settings.spark_application_id, "jobRunId": run_id}
-    return json.dumps({"source": "aws.emr-serverless", "detail": detail})
-
-
-def upload_event(key: str, version_id: str = "v1") -> dict[str, Any]:
-    """S3's notification; it encodes the key."""
-    told = {"key": key, "size": 10, "versionId": version_id}
-    return {"Records": [{"eventTime": NOW, "s3": {"bucket": {"name": "ingest"}, "object": told}}]}
-
-
-def validation_failure(payload: dict[str, Any]) -> str:
-    """The envelope that Lambda sends when validation has failed in every try."""
-    context = {"functionArn": "arn:function:validate", "condition": "RetriesExhausted"}
-    return json.dumps({"requestContext": context, "requestPayload": payload})
-
-
-def launched_normalization(actors: Coordinator, aws: Aws) -> str:
-    actors.handle("first", VALIDATED)
-    (batch_job,) = aws.batch_jobs()
-    return str(batch_job["jobId"])
-
-
-def launched_spark(actors: Coordinator, aws: Aws) -> str:
-    batch_id = launched_normalization(actors, aws)
-    aws.leave(NORMALIZE, warnings=("a row was kept aside",))
-    actors.handle("second", batch_event("SUCCEEDED", batch_id))
-    (run,) = aws.spark_runs()
-    return str(run["jobRunId"])
 
 
 def test_a_job_goes_from_queued_to_completed(actors: Coordinator, aws: Aws, queued: Job) -> None:
@@ -217,81 +175,6 @@ def test_what_is_to_be_tried_again_comes_back_through_the_queue(
     assert 10 <= delay <= 21
 
 
-def test_a_check_learns_what_no_event_told(actors: Coordinator, aws: Aws, queued: Job) -> None:
-    run_id = launched_spark(actors, aws)
-    aws.leave(AttemptName("job", "spark", 1))
-    aws.move_spark_run(run_id, "SUCCESS")
-    actors.handle("third", CHECK)
-    assert aws.store.get("job").status is Status.ANALYZING
-
-
-def test_a_check_of_a_queued_job_takes_it_up(actors: Coordinator, aws: Aws, queued: Job) -> None:
-    actors.handle("first", CHECK)
-    assert aws.store.get("job").status is Status.NORMALIZING
-
-
-def test_a_check_that_learns_nothing_changes_nothing(
-    actors: Coordinator, aws: Aws, queued: Job
-) -> None:
-    aws.move_spark_run(launched_spark(actors, aws), "SCHEDULED")
-    before = aws.store.get("job")
-    actors.handle("third", CHECK)
-    assert aws.store.get("job") == before
-
-
-def test_a_check_of_an_ended_job_does_nothing(actors: Coordinator, aws: Aws, queued: Job) -> None:
-    aws.store.save(replace(queued, status=Status.FAILED))
-    assert actors.handle("first", CHECK).status == "FAILED"
-
-
-def test_work_that_batch_has_forgotten_is_done_again(
-    in_process: Coordinator, aws: Aws, queued: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    launched_normalization(in_process, aws)
-    aws.forget_batch_jobs()
-    monkeypatch.setattr("actors.stage_actor.FORGOTTEN_AFTER_SECONDS", 0.0)
-    in_process.handle("second", CHECK)
-    first = aws.store.get("job").attempt(Stage.NORMALIZE, 1)
-    assert first is not None and first.error is not None
-    assert (first.error.code, first.fault) == ("vanished", Fault.HOST)
-
-
-def test_a_validation_that_fell_silent_is_called_again(
-    in_process: Coordinator, aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("actors.validation.SILENT_SECONDS", 0.0)
-    monkeypatch.setattr("actors.validation.GIVEN_UP_SECONDS", 1e12)
-    aws.begin_validation("job", "input/a b+c.csv", "v1")
-    before = aws.store.get("job")
-    in_process.handle("first", CHECK)
-    job = aws.store.get("job")
-    assert job.status is Status.VALIDATING
-    assert job.updated_at > before.updated_at
-    record = notification(job)["Records"][0]
-    assert Upload.of_record(record) == Upload("ingest", "input/a b+c.csv", "v1")
-
-
-def test_a_validation_that_never_ends_fails_with_a_name(actors: Coordinator, aws: Aws) -> None:
-    aws.begin_validation("job", "input/a.csv", "v1")
-    actors.handle("first", CHECK)
-    job = aws.store.get("job")
-    assert job.error is not None
-    assert (job.status, job.error.code) == (Status.FAILED, "validation_lost")
-
-
-def test_records_that_never_reached_s3_fail_their_job(
-    in_process: Coordinator, aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("actors.validation.GIVEN_UP_SECONDS", 1e12)
-    boto3.client("s3").create_bucket(Bucket="ingest")
-    source = Source("ingest", "input/inline/job.jsonl", None, NOW)
-    aws.store.save(Job("job", Status.SUBMITTED, source, NOW, NOW))
-    in_process.handle("first", CHECK)
-    job = aws.store.get("job")
-    assert job.error is not None
-    assert (job.status, job.error.code) == (Status.FAILED, "upload_failed")
-
-
 CANCEL = to_body(CancelRequested("job", NOW, "wrong file"))
 
 
@@ -402,6 +285,16 @@ def test_an_upload_that_validation_never_recorded_becomes_a_failed_job(
     assert job.source == Source("ingest", "input/a b.csv", "v1", NOW, 10)
     assert job.error is not None
     assert job.error.code == "validation_failed"
+
+
+def test_such_a_job_has_the_id_that_the_upload_asked_for(actors: Coordinator, aws: Aws) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="ingest")
+    s3.put_bucket_versioning(Bucket="ingest", VersioningConfiguration={"Status": "Enabled"})
+    told = s3.put_object(Bucket="ingest", Key="input/a.csv", Metadata={"job-id": "mine"})
+    actors.handle("first", validation_failure(upload_event("input/a.csv", told["VersionId"])))
+    (job,) = aws.store.list().jobs
+    assert (job.job_id, job.status) == ("mine", Status.FAILED)
 
 
 def test_an_upload_is_known_among_many_of_its_key(actors: Coordinator, aws: Aws) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -54,10 +55,14 @@ class Clock:
 
 @dataclass
 class Caller:
-    """The process that calls: `mishap` happens at its call number `at`, counted from 0."""
+    """The process that calls: `mishap` happens at its call number `at`, counted from 0.
+
+    Calls of the `broken` operation are refused, whenever they come.
+    """
 
     mishap: Mishap | None = None
     at: int = 0
+    broken: str = ""
     operations: list[str] = field(default_factory=list)
     dead: bool = False
 
@@ -66,6 +71,8 @@ class Caller:
             raise Died(operation)
         mishap = self.mishap if len(self.operations) == self.at else None
         self.operations.append(operation)
+        if operation == self.broken:
+            raise error("InternalServerError", operation, 500)
         match mishap:
             case Mishap.DIES_BEFORE:
                 self.dead = True
@@ -117,6 +124,8 @@ class SimulatedAws:
     batch_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     spark_runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    list_jobs_lag_seconds: float = 0.0
+    on_upload: Callable[[str], None] = lambda key: None
     on_batch: Callable[[dict[str, Any]], None] = lambda job: None
     on_spark: Callable[[dict[str, Any]], None] = lambda run: None
 
@@ -164,6 +173,8 @@ class SimulatedAws:
             if "IfNoneMatch" in options and (Bucket, Key) in self.objects:
                 raise error("PreconditionFailed", "PutObject", 412)
             self.objects[Bucket, Key] = (Body, dict(Metadata or {}))
+            if Bucket == "ingest":
+                self.on_upload(Key)
             return {"VersionId": "v1"}
 
         answer: dict[str, str] = self.caller.call("PutObject", write)
@@ -224,15 +235,15 @@ class SimulatedAws:
         answer: dict[str, Any] = self.caller.call("SubmitJob", accept)
         return answer
 
-    def list_jobs(self, jobQueue: str, filters: list[dict[str, Any]]) -> dict[str, Any]:
+    def _list_jobs(self, jobQueue: str, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         (name,) = filters[0]["values"]
+        shown = self.clock.ms() - 1000 * self.list_jobs_lag_seconds
         found = [
             dict(job)
             for job in self.batch_jobs.values()
-            if (job["jobQueue"], job["jobName"]) == (jobQueue, name)
+            if (job["jobQueue"], job["jobName"]) == (jobQueue, name) and job["createdAt"] <= shown
         ]
-        answer: dict[str, Any] = self.caller.call("ListJobs", lambda: {"jobSummaryList": found})
-        return answer
+        yield self.caller.call("ListJobs", lambda: {"jobSummaryList": found})
 
     def describe_jobs(self, jobs: list[str]) -> dict[str, Any]:
         found = [dict(self.batch_jobs[job_id]) for job_id in jobs if job_id in self.batch_jobs]
@@ -245,7 +256,7 @@ class SimulatedAws:
             if job["status"] in ("SUCCEEDED", "FAILED"):
                 return
             job.update(isTerminated=True, statusReason=reason)
-            if job["status"] == "RUNNABLE":
+            if job["status"] in ("RUNNABLE", "STARTING"):
                 job.update(status="FAILED", stoppedAt=self.clock.ms())
                 self.on_batch(job)
 
@@ -290,10 +301,10 @@ class SimulatedAws:
 
         self.caller.call("CancelJobRun", cancel)
 
-    def get_paginator(self, operation: str) -> SimulatedAws:
-        assert operation == "list_job_runs"
-        return self
-
-    def paginate(self, createdAtAfter: datetime, **_: Any) -> Iterator[dict[str, Any]]:
+    def _list_job_runs(self, createdAtAfter: datetime, **_: Any) -> Iterator[dict[str, Any]]:
         found = [dict(run) for run in self.spark_runs.values() if run["createdAt"] > createdAtAfter]
         yield self.caller.call("ListJobRuns", lambda: {"jobRuns": found})
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        pages = {"list_jobs": self._list_jobs, "list_job_runs": self._list_job_runs}
+        return SimpleNamespace(paginate=pages[operation])

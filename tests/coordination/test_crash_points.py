@@ -63,8 +63,10 @@ class Run:
         for job in aws.batch_jobs.values():
             if job["status"] == "RUNNING":
                 pipeline.end_batch_job(job, SUCCEEDS)
-            elif job["status"] == "RUNNABLE":
+            elif job["status"] == "STARTING":
                 pipeline.start_batch_job(job)
+            elif job["status"] == "RUNNABLE":
+                pipeline.place_batch_job(job)
         for run in aws.spark_runs.values():
             if run["state"] == "RUNNING":
                 pipeline.end_spark_run(run, SUCCEEDS)

@@ -27,7 +27,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline.messages import CancelRequested
+from contracts.manifest import Options
+from handlers.problem_details import HttpProblem
+from pipeline.job_events import CancelRequested
 from pipeline.model import Job, Status
 from pipeline.rerun import is_validated
 from tests.coordination.simulated_aws import Caller, Died, Mishap
@@ -49,12 +51,15 @@ INDEX = st.integers(0, 1000)
 MISHAPS = [None] * (3 * len(Mishap)) + list(Mishap)
 CALLERS = st.builds(Caller, st.sampled_from(MISHAPS), st.integers(0, 9))
 OUTCOMES = st.sampled_from([SUCCEEDS] * 8 + [HOST_LOST] * 3 + [OUTAGE] * 3 + [REJECTS, FAILS])
+BROKEN = [""] * 12 + ["SubmitJob", "StartJobRun", "ListJobs", "TerminateJob"]
+LAGS = [0.0, 0.0, 30.0, 600.0]
 PAUSES = st.sampled_from([0.5, 5, 30, 70, 130, 400, 1000])
 
 
 FAILURES = {
     *("normalization_failed", "spark_failed", "service_unavailable", "host_lost"),
     *("validation_failed", "validation_lost", "analysis_failed", "analysis_lost"),
+    *("upload_failed", "not_launched"),
 }
 CODES = {
     Status.COMPLETED: {None},
@@ -84,11 +89,15 @@ class Schedule(RuleBasedStateMachine):
         self.pipeline = SimulatedPipeline()
         self.aws = self.pipeline.aws
 
-    @initialize(
-        jobs=st.integers(1, 2), gpu=st.booleans(), compare=st.booleans(), drops=st.booleans()
-    )
-    def upload(self, jobs: int, gpu: bool, compare: bool, drops: bool) -> None:
+    @initialize(drops=st.booleans(), broken=st.sampled_from(BROKEN), lag=st.sampled_from(LAGS))
+    def break_aws(self, drops: bool, broken: str, lag: float) -> None:
+        """What does not work from the beginning to the end."""
         self.pipeline.drops_spark_events = drops
+        self.pipeline.broken_operation = broken
+        self.aws.list_jobs_lag_seconds = lag
+
+    @initialize(jobs=st.integers(1, 2), gpu=st.booleans(), compare=st.booleans())
+    def upload(self, jobs: int, gpu: bool, compare: bool) -> None:
         options = {"gpu-enabled": str(gpu).lower(), "compare-pipelines": str(compare).lower()}
         for number in range(jobs):
             metadata = {"job-id": f"job-{number}", **options}
@@ -116,8 +125,12 @@ class Schedule(RuleBasedStateMachine):
                 for each in self.visible(self.aws.messages)
             ),
             *(
-                partial(lambda it, step: pipeline.start_batch_job(it), each)
+                partial(lambda it, step: pipeline.place_batch_job(it), each)
                 for each in self.batch_jobs("RUNNABLE")
+            ),
+            *(
+                partial(lambda it, step: pipeline.start_batch_job(it), each)
+                for each in self.batch_jobs("STARTING")
             ),
             *(
                 partial(lambda it, step: pipeline.end_batch_job(it, step.outcome), each)
@@ -145,9 +158,20 @@ class Schedule(RuleBasedStateMachine):
     @precondition(lambda self: self.visible(self.aws.messages))
     @rule(index=INDEX)
     def lose_message(self, index: int) -> None:
-        """As if it had come to the dead-letter queue."""
+        """It comes to the dead-letter queue."""
         waiting = self.visible(self.aws.messages)
-        self.aws.messages.remove(waiting[index % len(waiting)])
+        self.pipeline.give_up(waiting[index % len(waiting)])
+
+    @precondition(lambda self: self.pipeline.dead)
+    @rule()
+    def redrive(self) -> None:
+        self.pipeline.redrive()
+
+    @rule(number=st.integers(0, 1), gpu=st.booleans(), caller=CALLERS)
+    def post(self, number: int, gpu: bool, caller: Caller) -> None:
+        failures = (ClientError, ReadTimeoutError, HttpProblem, Died)
+        with suppress(*failures), self.pipeline.process(caller):
+            self.pipeline.post(f"posted-{number}", Options(gpu_enabled=gpu))
 
     @rule(seconds=PAUSES)
     def wait(self, seconds: float) -> None:
@@ -202,6 +226,8 @@ class Schedule(RuleBasedStateMachine):
             for message in self.visible(aws.messages):
                 pipeline.deliver(message, Caller(), again=False)
             for job in self.batch_jobs("RUNNABLE"):
+                pipeline.place_batch_job(job)
+            for job in self.batch_jobs("STARTING"):
                 pipeline.start_batch_job(job)
             for job in self.batch_jobs("RUNNING"):
                 pipeline.end_batch_job(job, SUCCEEDS)
@@ -216,7 +242,7 @@ class Schedule(RuleBasedStateMachine):
 
     def is_at_rest(self) -> bool:
         jobs = self.pipeline.saved.values()
-        alive = self.batch_jobs("RUNNABLE", "RUNNING") or self.spark_runs(
+        alive = self.batch_jobs("RUNNABLE", "STARTING", "RUNNING") or self.spark_runs(
             "SCHEDULED", "RUNNING", "CANCELLING"
         )
         waiting = self.aws.messages or self.aws.invocations
@@ -228,6 +254,7 @@ class Schedule(RuleBasedStateMachine):
             code = job.error.code if job.error else None
             assert code in CODES[job.status], job
             assert not job.cancellation or job.status is not Status.COMPLETED
+            assert code != "not_launched" or self.pipeline.broken_operation
         for name, work_ids in self.pipeline.has_worked.items():
             assert len(set(work_ids)) == 1, f"{work_ids} have done the same work: {name}"
 

@@ -21,7 +21,8 @@ from handlers.api import handler
 from pipeline.bootstrap import client, job_store
 from pipeline.dataset.options import parse_options
 from pipeline.dead_letters import DeadLetters
-from pipeline.messages import CancelRequested, CheckJob, DatasetValidated, parse, to_body
+from pipeline.job_events import CancelRequested, DatasetValidated
+from pipeline.messages import CheckJob, parse, to_body
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status, Totals
 from pipeline.settings import ApiSettings, to_environment
 from pipeline.store import JobStore

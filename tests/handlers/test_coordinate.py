@@ -10,7 +10,8 @@ import pytest
 from handlers.coordinate import handler
 from local.warm_up import EMPTY_EVENTS
 from pipeline.dead_letters import DeadLetters
-from pipeline.messages import CheckJob, DatasetValidated, to_body
+from pipeline.job_events import DatasetValidated
+from pipeline.messages import CheckJob, to_body
 from pipeline.model import Job
 from pipeline.settings import MAX_RECEIVES, to_environment
 from tests.actors.conftest import aws, moto_server, queued

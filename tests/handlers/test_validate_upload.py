@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from contracts.codec import to_plain
 from handlers.validate_upload import handler
 from pipeline import bootstrap
-from pipeline.messages import DatasetArriving, DatasetValidated, parse
+from pipeline.job_events import DatasetValidated
+from pipeline.messages import DatasetArriving, parse
 from pipeline.model import Status
 from pipeline.store import JobStore
 

@@ -14,7 +14,8 @@ from pipeline.dataset.folder import EMPTY_FOR_SECONDS, UNSETTLED_FOR_SECONDS
 from pipeline.dataset.identity import Upload, default_id
 from pipeline.errors import LostRace
 from pipeline.intake import Intake
-from pipeline.messages import DatasetArriving, DatasetValidated, parse
+from pipeline.job_events import DatasetValidated
+from pipeline.messages import DatasetArriving, parse
 from pipeline.model import (
     MAX_WARNINGS_OF_JOB,
     MORE_WARNINGS,

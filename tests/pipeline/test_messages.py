@@ -3,11 +3,11 @@ import json
 import pytest
 
 from pipeline.compute_names import AttemptName
+from pipeline.job_events import DatasetValidated
 from pipeline.messages import (
     AnalysisFinished,
     BatchJobChanged,
     DatasetArriving,
-    DatasetValidated,
     FunctionFailed,
     SparkRunChanged,
     UnknownMessage,

@@ -6,18 +6,15 @@ import pytest
 
 from contracts.problem import Problem
 from pipeline.clock import later
-from pipeline.messages import (
+from pipeline.job_events import (
     CancelRequested,
     DatasetValidated,
     JobChecked,
-    LaunchStage,
-    LookAgain,
     StageFinished,
     StageLaunched,
     StageResumed,
     StageStarted,
     StageWaiting,
-    StopStage,
 )
 from pipeline.model import (
     Attempt,
@@ -29,6 +26,7 @@ from pipeline.model import (
     Status,
     Totals,
 )
+from pipeline.orders import LaunchStage, LookAgain, StopStage
 from pipeline.plan import (
     ATTEMPTS,
     BACKOFF_SECONDS,

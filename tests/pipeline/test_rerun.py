@@ -6,8 +6,9 @@ import pytest
 from contracts.problem import Problem
 from pipeline.compute_names import AttemptName
 from pipeline.document import job_document
-from pipeline.messages import DatasetValidated, LaunchStage
+from pipeline.job_events import DatasetValidated
 from pipeline.model import Attempt, AttemptState, Job, Source, Stage, Status
+from pipeline.orders import LaunchStage
 from pipeline.plan import Turn, plan
 from pipeline.rerun import is_validated, rerun_ids, rerun_of
 

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import types
 
 from spark_jobs.dataframe_pipeline import read, spark_type, summarise
-from spark_jobs.turns import in_one_line
+from spark_jobs.errors import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 
 

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import boto3
 import pyarrow
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from contracts import outage
 from contracts.codec import from_json, to_json
 from contracts.layout import S3Uri
 from contracts.marker import Marker, Outcome
@@ -165,6 +167,14 @@ def test_when_all_fail_nothing_is_left_and_the_exit_code_says_so(s3, stub_sessio
     said = [line for line in told.out.splitlines() if "failed" in line]
     assert said == [f"{name} failed: ValueError: no {name}" for name in names]
     assert told.err.splitlines() == [f"ValueError: no {name}" for name in names]
+
+
+def test_when_s3_fails_both_the_exit_code_says_that_another_attempt_may_succeed(s3, stub_session):
+    lost = EndpointConnectionError(endpoint_url="https://s3")
+    for other in (lost, ValueError("a bug")):
+        failing = [pipeline("rdd", other), pipeline("dataframe", lost)]
+        assert run(failing, SPEC, s3) == outage.EXIT
+    assert s3.names() == []
 
 
 def test_columns_without_correlations_are_warned_of(s3, stub_session):

@@ -7,8 +7,8 @@ import pyarrow
 import pytest
 from py4j.protocol import Py4JJavaError
 
+from spark_jobs.errors import in_one_line
 from spark_jobs.rdd_pipeline import summarise, task_count
-from spark_jobs.turns import in_one_line
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 
 

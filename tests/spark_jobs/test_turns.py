@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
-from py4j.protocol import Py4JJavaError
 
 from contracts.summary import Summary
 from spark_jobs import turns
-from spark_jobs.turns import FEWEST_TURNS, MOST_TURNS, Runner, in_one_line, run_by_turns
+from spark_jobs.turns import FEWEST_TURNS, MOST_TURNS, Runner, run_by_turns
 
 SUMMARY = Summary("rdd", 0, None, (), (), ())
 
@@ -38,17 +35,6 @@ def pipelines(monkeypatch):
     made = Pipelines()
     monkeypatch.setattr(turns.time, "perf_counter", lambda: made.now)
     return made
-
-
-class JavaError(Py4JJavaError):
-    """As py4j raises for a SparkException with this message."""
-
-    def __init__(self, message):
-        text = "SparkException" if message is None else f"SparkException: {message}"
-        self.java_exception = SimpleNamespace(
-            getMessage=lambda: message,
-            toString=lambda: text,
-        )
 
 
 def test_the_pipelines_run_by_turns_after_a_warm_up_of_both(pipelines):
@@ -121,32 +107,3 @@ def test_an_interrupt_is_no_failure_of_a_pipeline():
 
     with pytest.raises(KeyboardInterrupt):
         Runner("rdd", interrupted).run()
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ValueError("one\ntwo"), "ValueError: one"),
-        (ValueError(), "ValueError: "),
-        (KeyError("a b"), "KeyError: 'a b'"),
-        (JavaError("Job aborted.\n\tat org.apache.spark"), "SparkException: Job aborted."),
-        (JavaError(None), "SparkException"),
-        (JavaError(""), "SparkException: "),
-        (JavaError("  indented"), "SparkException:   indented"),
-        (
-            JavaError(
-                "Job aborted due to stage failure: Task 0 failed: PythonException: "
-                "Traceback (most recent call last):\n"
-                '  File "worker.py", line 1, in main\n'
-                "    process()\n"
-                "    ^^^^^^^^^\n"
-                "spark_jobs.groups.GroupingError: too many\n"
-                "\n"
-                "\tat org.apache.spark.api.python.BasePythonRunner\n"
-            ),
-            "spark_jobs.groups.GroupingError: too many",
-        ),
-    ],
-)
-def test_an_error_in_one_line(error, line):
-    assert in_one_line(error) == line

@@ -11,7 +11,10 @@ CODE = re.compile(r'\b(?:rejected|Problem)\(\s*f?"([a-z_]+(?:\{\w+\.value\})?)"'
 
 def test_the_codes_that_are_listed_are_those_that_are_used():
     used = set()
-    for file in [*(CORE / "dataset").rglob("*.py"), CORE / "intake.py", CORE / "objects.py"]:
+    for file in [
+        *(CORE / "dataset").rglob("*.py"),
+        *(CORE / n for n in ("application.py", "objects.py")),
+    ]:
         used |= set(CODE.findall(file.read_text()))
     packed = {c.value for c in Compression if c is not Compression.NONE}
     used = (used - {"corrupt_{compression.value}"}) | {f"corrupt_{name}" for name in packed}
