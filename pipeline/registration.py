@@ -83,8 +83,9 @@ def _is_of(upload: Upload, job: Job) -> bool:
     source = job.source
     if (source.bucket, source.key) != (upload.bucket, upload.key):
         return False
-    # POST /jobs writes the record before the object, when there is no version yet.
-    return source.version_id in (None, upload.version_id)
+    # POST /jobs writes the record before the object, when there is no version yet; when validation
+    # is called for such a record, it is told of none.
+    return None in (source.version_id, upload.version_id) or source.version_id == upload.version_id
 
 
 def _new_job(application: Application, job_id: str) -> Job:

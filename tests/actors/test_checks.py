@@ -12,7 +12,13 @@ from pipeline.compute import BatchJobs
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload
 from pipeline.model import Fault, Job, Source, Stage, Status, StopReason
-from tests.actors.deliveries import CHECK, launched_normalization, launched_spark, spark_event
+from tests.actors.deliveries import (
+    CHECK,
+    NORMALIZE,
+    launched_normalization,
+    launched_spark,
+    spark_event,
+)
 from tests.actors.world import NOW, Aws
 
 

@@ -4,7 +4,7 @@ import boto3
 import pytest
 
 from actors.system import Coordinator
-from contracts.layout import METRICS_NAME, SPEC_NAME
+from contracts.layout import FENCE_NAME, METRICS_NAME, SPEC_NAME
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
@@ -213,6 +213,11 @@ def test_a_launch_whose_word_was_lost_is_found_and_ended(
     assert attempt is not None
     assert job.status is (Status.NORMALIZING if was_launched else Status.CANCELLED)
     assert attempt.external_id == (batch_id if was_launched else None)
+    fence = aws.files.output(NORMALIZE).join(FENCE_NAME)
+    s3 = boto3.client("s3")
+    with pytest.raises(s3.exceptions.ClientError, match="PreconditionFailed"):
+        # A job that ListJobs does not show yet finds that it is not to begin.
+        s3.put_object(Bucket=fence.bucket, Key=fence.key, Body=b"late", IfNoneMatch="*")
 
 
 @pytest.mark.parametrize("was_launched", [True, False])

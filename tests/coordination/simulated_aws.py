@@ -55,13 +55,14 @@ class Clock:
 
 @dataclass
 class Caller:
-    """The process that calls: `mishap` happens at its call number `at`, counted from 0.
+    """The process that calls: `mishap` happens at its call `at`.
 
+    `at` is the number of the call, counted from 0, or an operation, of which it is the first call.
     Calls of the `broken` operation are refused, whenever they come.
     """
 
     mishap: Mishap | None = None
-    at: int = 0
+    at: int | str = 0
     broken: str = ""
     operations: list[str] = field(default_factory=list)
     dead: bool = False
@@ -69,7 +70,9 @@ class Caller:
     def call(self, operation: str, carry_out: Callable[[], Any]) -> Any:
         if self.dead:
             raise Died(operation)
-        mishap = self.mishap if len(self.operations) == self.at else None
+        is_first = operation not in self.operations
+        is_struck = self.at == (operation if is_first else None) or self.at == len(self.operations)
+        mishap = self.mishap if is_struck else None
         self.operations.append(operation)
         if operation == self.broken:
             raise error("InternalServerError", operation, 500)

@@ -49,7 +49,10 @@ STEPS_OF_A_SCHEDULE = 25
 
 INDEX = st.integers(0, 1000)
 MISHAPS = [None] * (3 * len(Mishap)) + list(Mishap)
-CALLERS = st.builds(Caller, st.sampled_from(MISHAPS), st.integers(0, 9))
+CHANGES = ["PutItem", "SendMessage", "SubmitJob", "StartJobRun", "PutObject"]
+CALLERS = st.builds(
+    Caller, st.sampled_from(MISHAPS), st.one_of(st.integers(0, 9), st.sampled_from(CHANGES))
+)
 OUTCOMES = st.sampled_from([SUCCEEDS] * 8 + [HOST_LOST] * 3 + [OUTAGE] * 3 + [REJECTS, FAILS])
 BROKEN = [""] * 12 + ["SubmitJob", "StartJobRun", "ListJobs", "TerminateJob"]
 LAGS = [0.0, 0.0, 30.0, 600.0]
