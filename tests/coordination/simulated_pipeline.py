@@ -358,10 +358,11 @@ class SimulatedPipeline:
         self.has_worked.setdefault(str(name), []).append(work_id)
 
     def _check_jobs(self) -> None:
-        for job_id in self.aws.items:
-            job, before = self.store.get(job_id), self.saved.get(job_id)
-            if job == before:
+        for job_id, item in self.aws.items.items():
+            before = self.saved.get(job_id)
+            if before is not None and before.version == item["version"]:
                 continue
+            job = self.store.get(job_id)
             if (
                 before is not None
                 and replace(job, version=before.version, duplicate_events=before.duplicate_events)
