@@ -45,6 +45,7 @@ def build_app(context: dict[str, object] | None = None, outdir: str | None = Non
         storage=storage,
         compute=compute.targets if compute else ComputeTargets.from_context(given),
         quiet_period_seconds=_quiet_period_seconds(app),
+        engines=artifacts.engines(app.node.try_get_context("gpu_image")),
     )
     if compute:
         pipeline.add_stack_dependency(compute)

@@ -121,6 +121,7 @@ class NormalizationActor(StageActor):
             error=error,
             fault=fault,
             warnings=marker.warnings if marker else (),
+            worked_seconds=message.worked_seconds,
         )
 
 

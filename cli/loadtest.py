@@ -77,15 +77,17 @@ def loadtest(total: int, computed: int, as_json: bool) -> None:
     Recording(f"{run}-replayed-", bucket, recorded, SHORTEST_S, LONGEST_S).write(place)
     job_ids = _job_ids(run, total, min(computed, total))
     began = time.time()
-    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as uploads:
-        list(uploads.map(lambda job_id: _upload(s3, target.ingest_bucket, job_id), job_ids))
-    uploaded_s = time.time() - began
-    tell(f"{count(total, 'job')} uploaded in {seconds(uploaded_s)}")
-    documents = _followed(api, run, job_ids, began)
+    try:
+        with ThreadPoolExecutor(UPLOADS_AT_ONCE) as uploads:
+            list(uploads.map(lambda job_id: _upload(s3, target.ingest_bucket, job_id), job_ids))
+        uploaded_s = time.time() - began
+        tell(f"{count(total, 'job')} uploaded in {seconds(uploaded_s)}")
+        documents = _followed(api, run, job_ids, began)
+    finally:
+        place.unlink(missing_ok=True)
     report = load_report(
         job_ids, documents, _launches(run), list(_handled(cloud, run, began)), began, uploaded_s
     )
-    place.unlink(missing_ok=True)
     click.echo(json.dumps(asdict(report))) if as_json else print_result(_table(report))
     if not report.is_faultless:
         raise CliError(_faults(report))
@@ -179,7 +181,7 @@ def _table(report: LoadReport) -> RenderableType:
     rows = (
         ("Jobs", f"{count(report.jobs)}, of which {count(report.computed)} on real engines"),
         ("Ends", f"{statuses}; {lost} lost, {unfinished} unfinished, {doubled} done twice"),
-        ("Time", f"{seconds(report.took_s)}, {report.jobs / report.took_s:.2f} jobs/s"),
+        ("Time", f"{seconds(report.took_s)}, {_rate(report)}"),
         ("Messages", count(report.messages)),
         ("In the queue", _spread(report.waited_ms)),
         ("At the coordinator", _spread(report.took_ms)),
@@ -187,6 +189,10 @@ def _table(report: LoadReport) -> RenderableType:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _rate(report: LoadReport) -> str:
+    return f"{report.jobs / report.took_s:.2f} jobs/s" if report.took_s else "no job has ended"
 
 
 def _spread(spread: Spread | None) -> str:

@@ -43,3 +43,19 @@ def write_document(document: Any, uri: str, s3: S3Client) -> None:
         Body=to_json(document).encode(),
         ContentType="application/json",
     )
+
+
+def create_object(place: S3Uri, body: bytes, s3: S3Client, **options: str) -> bool:
+    """Put an object unless there is one already; whether it was put. Raises what the client raises.
+
+    Of two that put it at once S3 may refuse both.
+    """
+    try:
+        s3.put_object(Bucket=place.bucket, Key=place.key, Body=body, IfNoneMatch="*", **options)
+    except Exception as error:
+        response: Any = getattr(error, "response", {})
+        code = response.get("Error", {}).get("Code")
+        if code not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        return False
+    return True

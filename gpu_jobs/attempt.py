@@ -13,7 +13,7 @@ from contracts.layout import FENCE_NAME, MARKER_NAME, S3Uri
 from contracts.marker import Marker, Outcome, OutputFile
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
-from contracts.storage import read_document, write_document
+from contracts.storage import create_object, read_document, write_document
 from gpu_jobs.wording import capped
 
 STAGE = "normalize"
@@ -38,20 +38,7 @@ class Attempt:
         Batch starts a job again under its own id when the host is lost; the fence lets it in.
         """
         place = self._output.join(FENCE_NAME)
-        try:
-            self._s3.put_object(
-                Bucket=place.bucket,
-                Key=place.key,
-                Body=self._batch_job_id.encode(),
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            # A conflict is a simultaneous write of the same key; S3 lets one of them win.
-            if error.response["Error"]["Code"] not in (
-                "PreconditionFailed",
-                "ConditionalRequestConflict",
-            ):
-                raise
+        create_object(place, self._batch_job_id.encode(), self._s3)
         body: bytes = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         return body.decode()
 

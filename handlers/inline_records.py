@@ -16,7 +16,7 @@ from contracts.layout import INLINE_PREFIX, INPUT_PREFIX
 from contracts.manifest import Options
 from contracts.problem import Problem
 from handlers.problem_details import HttpProblem, bad_request
-from handlers.request_body import parse_object, refuse_unknown
+from handlers.request_body import is_utf8, parse_object, refuse_unknown
 from pipeline.clock import now
 from pipeline.dataset.identity import JOB_ID
 from pipeline.dataset.metadata import to_metadata
@@ -158,14 +158,18 @@ def _check_option(where: str, name: str, value: Any) -> None:
         raise bad_request(f"{where} must be true or false.")
     if name in NAME_LISTS and not _is_names(value):
         raise bad_request(f"{where} must be a list of column names.")
-    if name == "group_by" and not (value is None or _is_names([value])):
+    if name == "group_by" and not (value is None or _is_name(value)):
         raise bad_request(f"{where} must be a column's name or null.")
     if name == "dtype" and value not in DTYPES:
         raise bad_request(f"{where} must be {' or '.join(DTYPES)}.")
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    return isinstance(value, list) and all(map(_is_name, value))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and is_utf8(value)
 
 
 def _job_id(job_id: Any) -> str:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from contracts.layout import JobLayout
 from contracts.manifest import Manifest
 from handlers.problem_details import HttpProblem, bad_request
-from handlers.request_body import parse_object, refuse_unknown
+from handlers.request_body import is_utf8, parse_object, refuse_unknown
 from pipeline.clock import now
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import LostRace
@@ -24,18 +24,9 @@ def parse_reason(text: str) -> str:
     body = parse_object(text) if text else {}
     refuse_unknown(body, ("reason",), "the body")
     reason = body.get("reason", "no reason was given")
-    if not isinstance(reason, str) or len(reason) > MAX_WARNING_CHARACTERS or not _is_utf8(reason):
+    if not isinstance(reason, str) or len(reason) > MAX_WARNING_CHARACTERS or not is_utf8(reason):
         raise bad_request(f"reason must be a text of at most {MAX_WARNING_CHARACTERS} characters.")
     return reason
-
-
-def _is_utf8(text: str) -> bool:
-    """Not so for half of a surrogate pair, which JSON can write."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def parse_whole(text: str) -> bool:
@@ -88,12 +79,12 @@ def start_rerun(
             f"Job {job.job_id!r} ended before its dataset was validated: upload the data again.",
         )
     source = JobLayout(settings.results_bucket, job.job_id).manifest
-    if not objects.exists(source):
+    manifest = objects.find(Manifest, source)
+    if manifest is None:
         raise HttpProblem(
             HTTPStatus.CONFLICT,
             f"What job {job.job_id!r} worked on is not known any more: upload the data again.",
         )
-    manifest = objects.read(Manifest, source)
     for job_id in rerun_ids(job.job_id):
         place = JobLayout(settings.results_bucket, job_id).manifest
         if store.find(job_id) is not None:

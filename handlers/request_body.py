@@ -39,3 +39,12 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise bad_request(f"An object in the body has the member {name!r} twice.")
         members[name] = value
     return members
+
+
+def is_utf8(text: str) -> bool:
+    """Not so for half of a surrogate pair, which JSON can write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

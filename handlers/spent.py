@@ -25,7 +25,8 @@ def spent_usd(job: Job, region: str) -> float | None:
 
 def _usd(attempt: Attempt, prices: Prices) -> float:
     if attempt.stage is Stage.NORMALIZE:
-        return batch_charge(attempt.seconds, attempt.use_gpu, prices).usd
+        worked = attempt.seconds if attempt.worked_seconds is None else attempt.worked_seconds
+        return batch_charge(worked, attempt.use_gpu, prices).usd
     if attempt.stage is Stage.SPARK:
         return spark_charge(attempt.billed, attempt.seconds, EXECUTOR_VCPUS, prices).usd
     return 0.0

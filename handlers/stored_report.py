@@ -26,7 +26,10 @@ def read_report(
 ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
     """The job's report and what is to be said about it: parts that are too long are null."""
     place = JobLayout(results_bucket, job_id).report
-    answer = s3.get_object(Bucket=place.bucket, Key=place.key)
+    try:
+        answer = s3.get_object(Bucket=place.bucket, Key=place.key)
+    except s3.exceptions.NoSuchKey:
+        return None, (f"The report is not there any more: {place} was deleted.",)
     size = answer["ContentLength"]
     if size > MAX_READ_BYTES:
         return None, (f"The report is too long to be shown here ({size} bytes): see {place}.",)

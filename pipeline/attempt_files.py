@@ -8,10 +8,14 @@ from botocore.exceptions import ClientError
 
 from contracts.layout import FENCE_NAME, MARKER_NAME, JobLayout, S3Uri
 from contracts.marker import Marker
-from contracts.storage import read_document, write_document
+from contracts.storage import create_object, read_document, write_document
 from pipeline.compute_names import AttemptName
+from pipeline.errors import BigdataError
 
 T = TypeVar("T")
+
+CLOSED = ""
+"""Stands in a fence in the place of a Batch job's id."""
 
 
 class AttemptFiles:
@@ -40,6 +44,19 @@ class AttemptFiles:
 
     def fence_owner(self, name: AttemptName) -> str | None:
         """The Batch job id that took the attempt's fence, or None when none has."""
+        return self._fence(name) or None
+
+    def close_fence(self, name: AttemptName) -> str | None:
+        """See that no Batch job begins the attempt from now on; the id of one that has, if any."""
+        place = self.output(name).join(FENCE_NAME)
+        if create_object(place, CLOSED.encode(), self._s3):
+            return None
+        owner = self._fence(name)
+        if owner is None:
+            raise BigdataError(f"the fence of {name} is being written")
+        return owner or None
+
+    def _fence(self, name: AttemptName) -> str | None:
         fence = self.output(name).join(FENCE_NAME)
         try:
             body: bytes = self._s3.get_object(Bucket=fence.bucket, Key=fence.key)["Body"].read()
@@ -47,17 +64,7 @@ class AttemptFiles:
             if _is_missing(error):
                 return None
             raise
-        return body.decode() or None
-
-    def close_fence(self, name: AttemptName) -> str | None:
-        """See that no Batch job begins the attempt from now on; the id of one that has, if any."""
-        fence = self.output(name).join(FENCE_NAME)
-        try:
-            self._s3.put_object(Bucket=fence.bucket, Key=fence.key, Body=b"", IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                raise
-        return self.fence_owner(name)
+        return body.decode()
 
     def read(self, cls: type[T], name: AttemptName, document: str) -> T:
         """The attempt's document of that name."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 from contracts.layout import JobLayout
 from contracts.manifest import Manifest, SourceObject
 from contracts.problem import Problem
+from contracts.report import Report
 from pipeline.application import gone, read_application
 from pipeline.clock import now
 from pipeline.dataset.assembly import Finding, assemble
@@ -132,22 +133,24 @@ class Intake:
         self._objects.write(assembled.manifest, layout.manifest)
         warnings += assembled.warnings
         content = content_id(assembled.manifest, self._settings.engines)
-        finished = None if job.options.force else self._finished(content)
+        finished, report = (None, None) if job.options.force else self._finished(content)
 
         def conclusion(read: Job) -> Job:
             read = replace(read, content=content)
             queued = _queued(read, assembled.manifest, warnings, started_at)
-            return queued.with_result_of(finished, now()) if finished else queued
+            if finished is None or report is None:
+                return queued
+            return queued.with_result_of(finished, report.warnings, now())
 
         return self._announced(self._conclude(job, conclusion))
 
-    def _finished(self, content: str) -> Job | None:
-        """A job whose result this content would come to as well, if its report is still there."""
+    def _finished(self, content: str) -> tuple[Job | None, Report | None]:
+        """A job whose result this content would come to as well, and its report if it is there."""
         job = self._store.completed(content)
         if job is None:
-            return None
+            return None, None
         layout = JobLayout(self._settings.results_bucket, job.reused_from or job.job_id)
-        return job if self._objects.exists(layout.report) else None
+        return job, self._objects.find(Report, layout.report)
 
     def _findings(self, bucket: str, files: Sequence[SourceObject]) -> list[Finding]:
         """Look at every file, at the first one longest."""

@@ -61,7 +61,7 @@ class StageWaiting:
 class StageFinished:
     """An attempt has ended with its marker, or with an `error` for which `fault` says who is.
 
-    `external_id` and `started_at` are None when the event does not tell.
+    `external_id`, `started_at` and `worked_seconds` are None when the event does not tell.
     """
 
     job_id: str
@@ -75,6 +75,7 @@ class StageFinished:
     warnings: tuple[str, ...] = ()
     totals: Totals | None = None
     billed: BilledResources | None = None
+    worked_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class BatchJobChanged:
     terminated: bool
     exit_code: int | None = None
     log_stream: str | None = None
+    worked_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,17 @@ def batch_job_changed(detail: dict[str, Any]) -> BatchJobChanged | None:
         terminated=bool(detail.get("isTerminated") or detail.get("isCancelled")),
         exit_code=container.get("exitCode"),
         log_stream=container.get("logStreamName"),
+        worked_seconds=_worked_seconds(detail),
     )
+
+
+def _worked_seconds(detail: dict[str, Any]) -> float | None:
+    """How long the job's containers have run, those of lost machines included."""
+    if "attempts" not in detail:
+        return None
+    tries = [each for each in detail["attempts"] if "startedAt" in each and "stoppedAt" in each]
+    worked_ms: int = sum(each["stoppedAt"] - each["startedAt"] for each in tries)
+    return worked_ms / 1000
 
 
 def _batch_reason(detail: dict[str, Any]) -> str:

@@ -124,8 +124,9 @@ class Attempt:
 
     Until `lease_until` only `owner`, one invocation of the coordinator, may launch it; "" is
     nobody. `claims` of it have been made, one after the other. `stop` is why it is being ended.
-    `use_gpu` concerns normalization, `billed` the Spark run. `origin` is the job that made the
-    attempt when this one reuses it, else "".
+    `use_gpu` concerns normalization, as does `worked_seconds`, the time on machines of all tries
+    that Batch made of it, None when that is not known; `billed` concerns the Spark run. `origin` is
+    the job that made the attempt when this one reuses it, else "".
     """
 
     stage: Stage
@@ -142,6 +143,7 @@ class Attempt:
     fault: Fault | None = None
     stop: StopReason | None = None
     use_gpu: bool = False
+    worked_seconds: float | None = None
     billed: BilledResources | None = None
     origin: str = ""
 
@@ -280,8 +282,8 @@ class Job:
         job = replace(self, resumptions=self.resumptions + 1, updated_at=now)
         return job._noting(now, "job", "called again", self.status.value)
 
-    def with_result_of(self, finished: Job, now: str) -> Job:
-        """This job, COMPLETED with what `finished` came to."""
+    def with_result_of(self, finished: Job, warnings: tuple[str, ...], now: str) -> Job:
+        """This job, COMPLETED with what `finished` came to, whose stages gave the `warnings`."""
         origin = finished.reused_from or finished.job_id
         reused = tuple(
             replace(attempt, origin=attempt.origin or origin)
@@ -289,7 +291,7 @@ class Job:
             if (attempt := finished.latest(stage))
         )
         job = replace(self, attempts=(*self.attempts, *reused), reused_from=origin)
-        job = job.with_warnings(finished.warnings)._noting(now, "job", "result reused", origin)
+        job = job.with_warnings(warnings)._noting(now, "job", "result reused", origin)
         return replace(job.advance(Status.COMPLETED, now), totals=finished.totals)
 
     def with_warnings(self, warnings: tuple[str, ...]) -> Job:

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from contracts.codec import to_json
 from contracts.layout import S3Uri
 from contracts.manifest import SourceObject
-from contracts.storage import read_document, write_document
+from contracts.storage import create_object, read_document, write_document
 from pipeline.dataset.limits import READ_LIMIT, MiB
 from pipeline.dataset.problems import rejected
 from pipeline.errors import ObjectGone
@@ -64,14 +64,6 @@ class Objects:
             answer = self._s3.head_object(**request)
         return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"])
 
-    def exists(self, place: S3Uri) -> bool:
-        """Whether there is an object at `place`."""
-        try:
-            self.head(place.bucket, place.key, None)
-        except ObjectGone:
-            return False
-        return True
-
     def open(self, bucket: str, file: SourceObject) -> RangedFile:
         """The object's bytes, fetched as they are asked for."""
         return RangedFile(self._s3, bucket, file)
@@ -95,9 +87,14 @@ class Objects:
         )
         return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
 
-    def read(self, cls: type[T], place: S3Uri) -> T:
-        """The document of class `cls` at `place`."""
-        return read_document(cls, str(place), self._s3)
+    def find(self, cls: type[T], place: S3Uri) -> T | None:
+        """The document of class `cls` at `place`, or None when there is none."""
+        try:
+            return read_document(cls, str(place), self._s3)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
 
     def write(self, document: Any, place: S3Uri) -> None:
         """Write a document as JSON."""
@@ -105,20 +102,8 @@ class Objects:
 
     def create(self, document: Any, place: S3Uri) -> bool:
         """Write a document as JSON unless there is an object; whether it was written."""
-        try:
-            self._s3.put_object(
-                Bucket=place.bucket,
-                Key=place.key,
-                Body=to_json(document).encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            taken = ("PreconditionFailed", "ConditionalRequestConflict")
-            if error.response["Error"]["Code"] not in taken:
-                raise
-            return False
-        return True
+        body = to_json(document).encode()
+        return create_object(place, body, self._s3, ContentType="application/json")
 
 
 class RangedFile(io.RawIOBase):

@@ -14,6 +14,8 @@ the job as it should be saved and the order to carry out once that save has succ
     StageFinished analyze      → COMPLETED
     StageFinished with error   → REJECTED, FAILED, or a claim      LookAgain, when its time comes
     CancelRequested            → CANCELLED once nothing is open    StopStage
+    any, MAX_CLAIMS later      → FAILED, nobody could launch it    StopStage
+    StageStarted after that                                        StopStage
 
 An attempt is claimed in the same save that moves the job, so it is launched by one owner. When an
 owner disappears between its save and the launch, any later event finds the attempt CLAIMED with
@@ -104,7 +106,7 @@ class Decision:
 def plan(job: Job, event: JobEvent, turn: Turn) -> Decision:
     """Decide what `event` means for `job`."""
     if job.status.is_end:
-        return Decision(job)
+        return Decision(job, _stop_of_stray(job, event))
     after = _apply(job, event, turn)
     if after.cancellation and not after.status.is_end:
         after = _cancelled_if_idle(after, turn)
@@ -195,6 +197,7 @@ def _finished(job: Job, attempt: Attempt, event: StageFinished, turn: Turn) -> J
         error=event.error,
         fault=event.fault,
         billed=event.billed,
+        worked_seconds=event.worked_seconds,
     )
     job = job.with_attempt(ended, turn.now).with_warnings(event.warnings)
     if event.error is None:
@@ -312,7 +315,7 @@ def _take_up(before: Job, after: Job, attempt: Attempt, turn: Turn) -> Decision:
             is_asked = is_new or (after.cancellation and not before.cancellation)
             return Decision(after, LookAgain(math.ceil(left)) if is_asked else None)
         if attempt.claims == MAX_CLAIMS:
-            return Decision(_given_up(after, attempt, turn))
+            return Decision(_given_up(after, attempt, turn), StopStage(stage, number))
         attempt = replace(
             attempt,
             owner=turn.owner,
@@ -323,6 +326,15 @@ def _take_up(before: Job, after: Job, attempt: Attempt, turn: Turn) -> Decision:
     if attempt.stop:
         return Decision(after, StopStage(stage, number))
     return Decision(after, LaunchStage(stage, number, look_first=True))
+
+
+def _stop_of_stray(job: Job, event: JobEvent) -> Order | None:
+    """Of a job that was given up AWS may have taken the work all the same."""
+    if not isinstance(event, StageStarted):
+        return None
+    attempt = job.attempt(event.stage, event.number)
+    is_stray = attempt is not None and attempt.external_id is None
+    return StopStage(event.stage, event.number) if is_stray else None
 
 
 def _given_up(job: Job, attempt: Attempt, turn: Turn) -> Job:
@@ -338,4 +350,7 @@ def _given_up(job: Job, attempt: Attempt, turn: Turn) -> Job:
         error=problem,
         fault=Fault.OURS,
     )
-    return job.with_attempt(failed, turn.now).advance(Status.FAILED, turn.now, problem)
+    job = job.with_attempt(failed, turn.now)
+    if job.cancellation:
+        return _cancelled_if_idle(job, turn)
+    return job.advance(Status.FAILED, turn.now, problem)

@@ -43,7 +43,6 @@ def rerun_of(job: Job, job_id: str, now: str, *, whole: bool) -> Job:
         updated_at=now,
         options=job.options,
         attempts=reused,
-        content=job.content,
         rerun_of=job.job_id,
     )
     return rerun.entered().advance(Status.QUEUED, now)

@@ -40,7 +40,15 @@ FUNCTION_REQUIREMENTS = ("aws-lambda-powertools", "boto3", "thespian", "zstandar
 LAYER_REQUIREMENTS = ("pyarrow",)
 SPARK_PACKAGES = ("contracts", "spark_jobs")
 ENGINE_PACKAGES = ("analysis", "contracts", "gpu_jobs", "spark_jobs")
-"""With the locked versions, all that decides what a result says."""
+ENGINE_FILES = (
+    "requirements.txt",
+    "gpu_jobs/requirements.txt",
+    "gpu_jobs/Dockerfile",
+    "handlers/analyze.py",
+    "pipeline/compute.py",
+    "stacks/compute.py",
+)
+"""What, beside the packages and the image, decides what a result says."""
 
 SPARK_REQUIREMENTS = ("boto3", "numpy", "pyarrow")
 
@@ -122,11 +130,10 @@ class Artifacts:
         # Not .tar.gz: CDK would publish it as .gz, which Spark does not unpack.
         return self.root / self.platform.name / "spark-packages.tgz"
 
-    @property
-    def engines(self) -> str:
-        """Stands for the code that makes results."""
-        digest = hashlib.sha256(LOCK.read_bytes())
-        for path in _sources(ENGINE_PACKAGES):
+    def engines(self, gpu_image: str | None) -> str:
+        """Stands for all that makes results; `gpu_image` is a ready image in our image's place."""
+        digest = hashlib.sha256(repr((self.platform, gpu_image)).encode())
+        for path in (*_sources(ENGINE_PACKAGES), *(ROOT / name for name in ENGINE_FILES)):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 

@@ -33,6 +33,7 @@ class PipelineStack(cdk.Stack):
         storage: StorageStack,
         compute: ComputeTargets,
         quiet_period_seconds: int,
+        engines: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self.add_stack_dependency(storage)
@@ -44,6 +45,7 @@ class PipelineStack(cdk.Stack):
             storage=storage,
             work_queue=self.work_queue,
             quiet_period_seconds=quiet_period_seconds,
+            engines=engines,
         ).function
         self.analyze = self._analyze(artifacts, storage, compute.spark_application_id)
         self.coordinate = Coordination(

@@ -36,6 +36,7 @@ class Validation(Construct):
         storage: StorageStack,
         work_queue: sqs.Queue,
         quiet_period_seconds: int,
+        engines: str,
     ) -> None:
         super().__init__(scope, construct_id)
         layer = lambda_.LayerVersion(
@@ -54,7 +55,7 @@ class Validation(Construct):
                 results_bucket=storage.results_bucket_name,
                 work_queue_url=work_queue.queue_url,
                 quiet_period_seconds=quiet_period_seconds,
-                engines=artifacts.engines,
+                engines=engines,
             ),
             timeout=TIMEOUT,
             # As much as makes a whole vCPU.

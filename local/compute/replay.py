@@ -2,7 +2,8 @@
 
 A recording is what one job's attempts have left. While it lies in the server's folder, the jobs
 whose ids begin with its prefix are not computed: after a random delay they are given the same
-files, between the same events and in the same order (fence, files, marker) as the engines have.
+files, between the same events, and the marker last as the engines have it. The fence is taken for
+Spark too, which has none but EMR's client token: what was started twice shows here.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from contracts.layout import FENCE_NAME, MARKER_NAME, SPEC_NAME, JobLayout, S3Uri
 from contracts.marker import Marker
-from contracts.storage import read_document, write_document
+from contracts.storage import create_object, read_document, write_document
 from pipeline.compute_names import AttemptName
 
 Replay = Callable[[str, str], None]
@@ -63,10 +62,7 @@ class Replays:
         self._s3 = s3
         self._place = place
         self._tapes: dict[tuple[Recording, str], _Tape] = {}
-
-    @cached_property
-    def pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="replay")
+        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="replay")
 
     def find(self, name: str | None) -> Replay | None:
         """What to do in the place of the job of that name; None when it is to be computed."""
@@ -117,13 +113,7 @@ class _Tape:
 
     def _take_fence(self, output: S3Uri, owner: str) -> bool:
         place = output.join(FENCE_NAME)
-        try:
-            self._s3.put_object(
-                Bucket=place.bucket, Key=place.key, Body=owner.encode(), IfNoneMatch="*"
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                raise
-            body: bytes = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-            return body.decode() == owner
-        return True
+        if create_object(place, owner.encode(), self._s3):
+            return True
+        body: bytes = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        return body.decode() == owner

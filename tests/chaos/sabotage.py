@@ -16,7 +16,6 @@ import boto3
 
 from local.compute.config import StateFolder
 from local.compute.replay import Recording
-from pipeline.compute_names import AttemptName
 from tests.e2e.world import ENDS, Shell
 
 SABOTEUR = Path(__file__).parent / "saboteur"
@@ -190,8 +189,8 @@ class Sabotage:
             Bucket=self.shell.environment["RESULTS_BUCKET"], Prefix="results/"
         )
         keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        fences = [key.split("/") for key in keys if key.endswith("normalize-1/_fence")]
-        done = Counter(str(AttemptName(parts[1], "normalize", 1)) for parts in fences)
+        fences = [key.split("/") for key in keys if key.endswith("/_fence")]
+        done = Counter(f"bigdata-{parts[1]}--{parts[3]}" for parts in fences)
         emr = self.client("emr-serverless")
         for application in emr.list_applications()["applications"]:
             runs = emr.get_paginator("list_job_runs").paginate(applicationId=application["id"])

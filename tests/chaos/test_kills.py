@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -52,8 +53,9 @@ def kill(home: Path, killed: Counter[str], done: threading.Event) -> None:
         wanted = random.choice(("worker", "job"))
         pids = [pid for found, pid in alive if found == wanted]
         if pids:
-            os.kill(random.choice(pids), signal.SIGKILL)
-            killed[wanted] += 1
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(pids), signal.SIGKILL)
+                killed[wanted] += 1
 
 
 def kind(process: psutil.Process) -> str:

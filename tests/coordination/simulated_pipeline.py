@@ -42,6 +42,7 @@ from pipeline.objects import Objects
 from pipeline.settings import ApiSettings, CoordinateSettings, ValidateSettings
 from pipeline.store import JobStore
 from pipeline.work_queue import WorkQueue
+from tests.cli.world import REPORT
 from tests.coordination.simulated_aws import Caller, Invocation, Message, SimulatedAws
 
 VISIBILITY_SECONDS = 360
@@ -184,6 +185,8 @@ class SimulatedPipeline:
     def _analyze(self, payload: dict[str, Any]) -> None:
         spec = from_plain(AnalyzeSpec, payload)
         name = AttemptName(spec.job_id, "analyze", spec.attempt)
+        report = replace(REPORT, job_id=spec.job_id)
+        self.coordination.objects.write(report, self.files.layout(spec.job_id).report)
         self._leave_marker(name, Outcome.SUCCEEDED)
         time = iso(self.aws.clock.now())
         self.queue.send(AnalysisFinished(spec.job_id, spec.attempt, time, time, TOTALS))

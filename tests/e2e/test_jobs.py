@@ -112,6 +112,22 @@ def test_a_folder_whose_success_comes_before_its_last_part_is_one_job(
     assert_normalized(shell.normalized(document), source, NUMERIC)
 
 
+def test_the_same_file_under_another_key_has_the_result_that_is_there(
+    shell: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "twice.csv"
+    source = readings(2_000)
+    source.to_csv(file, index=False)
+    shell.upload(file, "input/once.csv", job_id="once", compare_pipelines="false")
+    once = shell.wait("once")
+    shell.upload(file, "input/twice.csv", job_id="twice", compare_pipelines="false")
+    twice = shell.wait("twice")
+    assert (twice["status"], twice["reused_from"]) == ("COMPLETED", "once")
+    assert twice["metrics"] == once["metrics"]
+    assert twice["spent_usd"] == 0
+    assert_normalized(shell.normalized(twice), source, NUMERIC)
+
+
 def test_records_in_a_post_are_a_job_at_once(shell: Shell) -> None:
     records = [{"city": f"c{n % 2}", "people": n * 1.5} for n in range(100)]
     body = {"data": records, "processing_config": {"compare_pipelines": False}}

@@ -167,6 +167,34 @@ def test_a_completed_job_is_shown_with_its_report(store: JobStore, s3: Any) -> N
     assert document["warnings"] == []
 
 
+def test_a_job_with_the_result_of_another_shows_that_ones_report_and_no_cost(
+    store: JobStore, s3: Any
+) -> None:
+    origin = store.save(finished("origin"))
+    put_report(s3, "origin", {"fare": {"mean": 1.0}})
+    queued = replace(finished("again"), status=Status.QUEUED, attempts=(), totals=None)
+    store.save(queued.with_result_of(origin, ("a row was kept aside",), LATER))
+
+    document = call("GET", "/jobs/again").json
+
+    assert (document["status"], document["reused_from"]) == ("COMPLETED", "origin")
+    assert document["metrics"]["normalize"]["columns"] == {"fare": {"mean": 1.0}}
+    assert (document["cost"], document["spent_usd"]) == (None, 0)
+    assert document["warnings"] == ["a row was kept aside"]
+    assert {stage["origin"] for stage in document["stages"]} == {"origin"}
+    results = document["results"]
+    assert results
+    assert all("/results/origin/" in uri for uri in results.values() if "manifest" not in uri)
+
+
+def test_a_report_that_was_deleted_is_told_of(store: JobStore, s3: Any) -> None:
+    store.save(finished("trips"))
+    answer = call("GET", "/jobs/trips")
+    assert answer.status == 200
+    assert answer.json["metrics"] is None
+    assert "deleted" in answer.json["warnings"][-1]
+
+
 def test_a_report_too_long_for_lambda_loses_its_columns_and_says_so(
     store: JobStore, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,8 @@ def assert_refused(body: str, status: int, *words: str) -> None:
         ('{"data": [{"x": 1}], "processing_config": {"columns": "x"}}', ["columns"]),
         ('{"data": [{"x": 1}], "processing_config": {"group_by": 1}}', ["group_by"]),
         ('{"data": [{"x": 1}], "processing_config": {"dtype": []}}', ["float64 or float32"]),
+        ('{"data": [{"x": 1}], "processing_config": {"columns": ["\\ud800"]}}', ["columns"]),
+        ('{"data": [{"x": 1}], "processing_config": {"group_by": "\\ud800"}}', ["group_by"]),
         ('{"data": [{"x": 1}], "job_id": "Mine!"}', ["job_id", "a-z"]),
     ],
 )

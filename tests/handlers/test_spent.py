@@ -34,6 +34,13 @@ def test_what_failed_and_what_was_stopped_counts_too() -> None:
     )
 
 
+def test_of_a_batch_job_all_tries_count_and_no_waiting() -> None:
+    repeated = replace(JOB, attempts=(replace(FAILED, worked_seconds=5.0),))
+    assert spent_usd(repeated, REGION) == batch_charge(5, True, PRICES).usd
+    never = replace(JOB, attempts=(replace(FAILED, worked_seconds=0.0),))
+    assert spent_usd(never, REGION) == 0
+
+
 def test_a_run_of_which_aws_does_not_say_what_it_bills_is_estimated() -> None:
     unknown = replace(JOB, attempts=(replace(STOPPED, billed=None),))
     assert spent_usd(unknown, REGION) == spark_charge(None, 40, 8, PRICES).usd > 0

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.codec import to_json
 from contracts.layout import JobLayout
 from contracts.manifest import Manifest, Options
 from contracts.storage import read_document
@@ -30,6 +31,7 @@ from pipeline.model import (
 from pipeline.objects import Objects
 from pipeline.settings import ValidateSettings
 from pipeline.work_queue import WorkQueue
+from tests.cli.world import REPORT
 
 CSV = b"city,fare\nBonn,1.5\nUlm,2\n"
 UPLOADED_AT = "2026-11-23T22:41:07.123Z"
@@ -435,9 +437,11 @@ def completed(world):
     for stage in (Stage.NORMALIZE, Stage.SPARK, Stage.ANALYZE):
         job = job.with_attempt(Attempt(stage, 1, AttemptState.SUCCEEDED, now()), now())
     totals = Totals(2, 1.0, 1.0, 0.01, 0.001, None, True, "no difference at this size")
+    job = job.with_warnings(("The job id 'a' belongs to somebody else.",))
     job = world.store.save(replace(job.advance(Status.COMPLETED, now()), totals=totals))
     report = JobLayout("results", job.job_id).report
-    world.s3.put_object(Bucket=report.bucket, Key=report.key, Body=b"{}")
+    told = replace(REPORT, job_id=job.job_id, warnings=("A row was kept aside.",))
+    world.s3.put_object(Bucket=report.bucket, Key=report.key, Body=to_json(told).encode())
     world.messages()
     return job
 
@@ -447,6 +451,7 @@ def test_the_same_content_under_another_key_gets_the_result_that_is_there(world,
 
     assert (job.status, job.reused_from) == (Status.COMPLETED, completed.job_id)
     assert job.totals == completed.totals
+    assert job.warnings == ("A row was kept aside.",)
     assert [a.origin for a in job.attempts] == ["", *[completed.job_id] * 3]
     assert world.store.get(job.job_id) == job
     assert world.messages() == []

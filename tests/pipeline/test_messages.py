@@ -61,6 +61,13 @@ def test_a_failed_batch_job_says_why_and_when() -> None:
     )
 
 
+def test_machines_that_were_lost_have_worked_too() -> None:
+    tries = [{"startedAt": 0, "stoppedAt": 300_000}, {"startedAt": 900_000, "stoppedAt": 960_500}]
+    message = parse(batch_event(status="FAILED", attempts=[*tries, {"statusReason": "no start"}]))
+    assert isinstance(message, BatchJobChanged)
+    assert message.worked_seconds == 360.5
+
+
 def test_a_terminated_batch_job_is_told_apart() -> None:
     message = parse(batch_event(status="FAILED", isTerminated=True))
     assert isinstance(message, BatchJobChanged)

@@ -4,6 +4,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.codec import to_json
 from contracts.layout import S3Uri
 from contracts.manifest import SourceObject
 from contracts.problem import Problem
@@ -205,7 +206,8 @@ def test_a_document_is_written_where_it_is_read(objects, s3):
     assert read_document(Problem, str(place), s3) == Problem("gone", "a message")
 
 
-def test_an_object_exists_or_not(objects, put):
-    put("results/a/report.json", b"{}")
-    assert objects.exists(S3Uri(BUCKET, "results/a/report.json"))
-    assert not objects.exists(S3Uri(BUCKET, "results/b/report.json"))
+def test_a_document_is_found_or_not(objects, put):
+    put("results/a/problem.json", to_json(Problem("code", "message")).encode())
+    found = objects.find(Problem, S3Uri(BUCKET, "results/a/problem.json"))
+    assert found == Problem("code", "message")
+    assert objects.find(Problem, S3Uri(BUCKET, "results/b/problem.json")) is None

@@ -34,6 +34,7 @@ from pipeline.plan import (
     LEASE_SECONDS,
     MAX_CLAIMS,
     PATIENCE_SECONDS,
+    Decision,
     Turn,
     plan,
 )
@@ -83,18 +84,39 @@ def test_a_claim_whose_owner_vanished_is_taken_over_after_its_lease() -> None:
     assert decision.order == LaunchStage(Stage.NORMALIZE, 1, look_first=True)
 
 
-def test_what_can_never_be_launched_fails_with_a_name() -> None:
-    job, now = normalizing_job(), T0
+def given_up(job: Job) -> Decision:
+    """What comes of an attempt that nobody can launch, or stop."""
+    now = T0
     for claim in range(2, MAX_CLAIMS + 1):
         now = later(now, LEASE_SECONDS)
         decision = plan(job, JobChecked("job"), Turn(f"owner-{claim}", now))
-        assert decision.order == LaunchStage(Stage.NORMALIZE, 1, look_first=True)
+        assert isinstance(decision.order, LaunchStage | StopStage)
         job = decision.job
-    decision = plan(job, JobChecked("job"), Turn("the last", later(now, LEASE_SECONDS)))
-    assert decision.order is None
+    return plan(job, JobChecked("job"), Turn("the last", later(now, LEASE_SECONDS)))
+
+
+def test_what_can_never_be_launched_fails_with_a_name() -> None:
+    decision = given_up(normalizing_job())
+    assert decision.order == StopStage(Stage.NORMALIZE, 1)
     assert decision.job.status is Status.FAILED
     assert decision.job.error is not None
     assert decision.job.error.code == "not_launched"
+
+
+def test_what_was_to_be_cancelled_and_is_given_up_is_cancelled() -> None:
+    cancelled = plan(normalizing_job(), CancelRequested("job", T0, "why"), Turn("other", T0)).job
+    decision = given_up(cancelled)
+    assert decision.order == StopStage(Stage.NORMALIZE, 1)
+    assert decision.job.status is Status.CANCELLED
+
+
+def test_work_that_begins_after_its_job_was_given_up_is_stopped() -> None:
+    job = given_up(normalizing_job()).job
+    started = StageStarted("job", Stage.NORMALIZE, 1, "batch-1", T0)
+    assert plan(job, started, TURN) == Decision(job, StopStage(Stage.NORMALIZE, 1))
+    known = replace(normalizing_job().attempts[-1], external_id="batch-1")
+    late = replace(job, attempts=(known,))
+    assert plan(late, started, TURN) == Decision(late)
 
 
 def test_an_owner_that_lost_the_answer_to_its_own_save_goes_on() -> None:

@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,8 @@ import pytest
 
 from stacks.artifacts import (
     AWS_SERVICES,
+    ENGINE_FILES,
+    ENGINE_PACKAGES,
     FUNCTION_PACKAGES,
     ROOT,
     SPARK_PACKAGES,
@@ -40,6 +43,28 @@ def unpacked(local: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Path
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder / name)
     return folder
+
+
+def test_results_of_other_code_or_of_another_image_are_not_reused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in (*ENGINE_FILES, *ENGINE_PACKAGES):
+        (shutil.copytree if (ROOT / name).is_dir() else copy)(ROOT / name, tmp_path / name)
+    monkeypatch.setattr("stacks.artifacts.ROOT", tmp_path)
+    artifacts = Artifacts(Platform.of("local"))
+    seen = {artifacts.engines(None)}
+    assert artifacts.engines(None) in seen
+    seen.add(artifacts.engines("registry/image:v2"))
+    for count, name in enumerate((*ENGINE_FILES, "gpu_jobs/scaler.py"), start=3):
+        with (tmp_path / name).open("a") as file:
+            file.write("\n# mended\n")
+        seen.add(artifacts.engines(None))
+        assert len(seen) == count, name
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(source.read_bytes())
 
 
 def run_alone(code: str, *path: Path) -> subprocess.CompletedProcess[str]:
