@@ -45,7 +45,7 @@ def write_document(document: Any, uri: str, s3: S3Client) -> None:
     )
 
 
-def create_object(place: S3Uri, body: bytes, s3: S3Client, **options: str) -> bool:
+def create_object(place: S3Uri, body: bytes, s3: S3Client, **options: Any) -> bool:
     """Put an object unless there is one already; whether it was put. Raises what the client raises.
 
     Of two that put it at once S3 may refuse both.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.codec import from_plain
-from contracts.layout import INLINE_PREFIX, INPUT_PREFIX
+from contracts.layout import INLINE_PREFIX, INPUT_PREFIX, S3Uri
 from contracts.manifest import Options
 from contracts.problem import Problem
+from contracts.storage import create_object
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.request_body import is_utf8, parse_object, refuse_unknown
 from pipeline.clock import now
@@ -69,13 +71,36 @@ def parse_submission(text: str) -> Submission:
 def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str) -> Job:
     """Record the job, so that it is found from now on, then upload its records.
 
-    Raises HttpProblem when the id is taken. A job whose upload is refused ends as FAILED; one whose
-    upload may have succeeded stays SUBMITTED, for validation to adopt.
+    The same request again is about the same job, so it can be sent until it is answered. Raises
+    HttpProblem when the id is taken by another one. A new job whose upload is refused ends as
+    FAILED; one whose upload may have succeeded stays SUBMITTED, for validation to adopt.
     """
-    time = now()
-    source = Source(
-        ingest_bucket, submission.key, None, uploaded_at=time, size_bytes=len(submission.lines)
-    )
+    job, is_new = _record(submission, store, ingest_bucket)
+    place = S3Uri(ingest_bucket, submission.key)
+    try:
+        was_put = create_object(
+            place,
+            submission.lines,
+            s3,
+            ContentType="application/jsonl",
+            Metadata=submission.metadata,
+        )
+        is_ours = was_put or _body(place, s3) == submission.lines
+    except Exception as error:
+        if not is_new or not _is_refusal(error):
+            raise _outcome_unknown(submission.job_id) from error
+        failure = Problem("upload_failed", "The records could not be stored; submit them again.")
+        store.save(job.advance(Status.FAILED, now(), failure))
+        raise
+    if not is_ours:
+        raise _taken(submission.job_id)
+    return job
+
+
+def _record(submission: Submission, store: JobStore, ingest_bucket: str) -> tuple[Job, bool]:
+    """The job's record, and whether it is new. Raises HttpProblem when it is another job's."""
+    time, size_bytes = now(), len(submission.lines)
+    source = Source(ingest_bucket, submission.key, None, uploaded_at=time, size_bytes=size_bytes)
     submitted = Job(
         submission.job_id,
         Status.SUBMITTED,
@@ -84,28 +109,25 @@ def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str)
         updated_at=time,
         options=submission.options,
     )
-    try:
-        job = store.save(submitted.entered())
-    except LostRace as error:
-        raise HttpProblem(
-            HTTPStatus.CONFLICT,
-            f"There is a job {submission.job_id!r} already: choose another job_id, or none.",
-        ) from error
-    try:
-        s3.put_object(
-            Bucket=ingest_bucket,
-            Key=submission.key,
-            Body=submission.lines,
-            ContentType="application/jsonl",
-            Metadata=submission.metadata,
-        )
-    except Exception as error:
-        if not _is_refusal(error):
-            raise _outcome_unknown(submission.job_id) from error
-        failure = Problem("upload_failed", "The records could not be stored; submit them again.")
-        store.save(job.advance(Status.FAILED, now(), failure))
-        raise
-    return job
+    with suppress(LostRace):
+        return store.save(submitted.entered()), True
+    job = store.get(submission.job_id)
+    asked = (source.key, size_bytes, submission.options)
+    if job.status.is_end or (job.source.key, job.source.size_bytes, job.options) != asked:
+        raise _taken(submission.job_id)
+    return job, False
+
+
+def _body(place: S3Uri, s3: Any) -> bytes:
+    body: bytes = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+    return body
+
+
+def _taken(job_id: str) -> HttpProblem:
+    return HttpProblem(
+        HTTPStatus.CONFLICT,
+        f"There is a job {job_id!r} already: choose another job_id, or none.",
+    )
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -118,8 +140,9 @@ def _is_refusal(error: Exception) -> bool:
 def _outcome_unknown(job_id: str) -> HttpProblem:
     return HttpProblem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"It is not known whether the records were stored. GET /jobs/{job_id} tells: the job goes "
-        f"on if they were, and within half an hour it is {Status.FAILED} if they were not.",
+        f"It is not known whether the records were stored. Send them again as job_id {job_id!r}, "
+        f"which does no harm, or look at GET /jobs/{job_id}: the job goes on if they were stored, "
+        f"and within half an hour it is {Status.FAILED} if they were not.",
     )
 
 

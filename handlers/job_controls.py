@@ -14,7 +14,7 @@ from pipeline.dead_letters import DeadLetter
 from pipeline.errors import LostRace
 from pipeline.model import MAX_WARNING_CHARACTERS, Job
 from pipeline.objects import Objects
-from pipeline.rerun import is_validated, rerun_ids, rerun_of
+from pipeline.rerun import is_same_rerun, is_validated, rerun_ids, rerun_of
 from pipeline.settings import ApiSettings
 from pipeline.store import JobStore
 
@@ -67,7 +67,10 @@ def parse_redrive(text: str) -> tuple[Choice, bool]:
 def start_rerun(
     job: Job, whole: bool, store: JobStore, objects: Objects, settings: ApiSettings
 ) -> Job:
-    """Enter the rerun of `job` as a job of its own, QUEUED. Raises HttpProblem."""
+    """Enter the rerun of `job` as a job of its own, QUEUED, or find the one that is under way.
+
+    Raises HttpProblem.
+    """
     if not job.status.is_end:
         raise HttpProblem(
             HTTPStatus.CONFLICT,
@@ -87,13 +90,17 @@ def start_rerun(
         )
     for job_id in rerun_ids(job.job_id):
         place = JobLayout(settings.results_bucket, job_id).manifest
-        if store.find(job_id) is not None:
+        rerun = rerun_of(job, job_id, now(), whole=whole)
+        found = store.find(job_id)
+        if found is not None and is_same_rerun(found, rerun):
+            return found
+        if found is not None:
             continue
         # Another job may be on its way to the same id.
         if not objects.create(replace(manifest, job_id=job_id), place):
             continue
         try:
-            return store.save(rerun_of(job, job_id, now(), whole=whole))
+            return store.save(rerun)
         except LostRace:
             continue
     raise AssertionError("there is always another id")

@@ -48,6 +48,13 @@ def rerun_of(job: Job, job_id: str, now: str, *, whole: bool) -> Job:
     return rerun.entered().advance(Status.QUEUED, now)
 
 
+def is_same_rerun(job: Job, rerun: Job) -> bool:
+    """Whether `job`, which is under way, does what `rerun` is to do."""
+    taken_over = tuple(attempt for attempt in job.attempts if attempt.origin)
+    alike = (job.rerun_of, taken_over) == (rerun.rerun_of, rerun.attempts)
+    return alike and not job.status.is_end
+
+
 def _reused(job: Job, whole: bool) -> Iterator[Attempt]:
     for stage in Stage:
         attempt = job.latest(stage)

@@ -93,6 +93,7 @@ class ApiStack(cdk.Stack):
         storage.allow_listing_records(role, "by_created", "by_status", "by_source")
         allow_reading(role, storage.results_bucket_name, "results/*")
         allow_writing(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
+        allow_reading(role, storage.ingest_bucket_name, f"{INLINE_PREFIX}*")
         # Of a rerun, which has its own.
         allow_writing(role, storage.results_bucket_name, "results/*-rerun-*/manifest.json")
         work_queue.grant_send_messages(role)

@@ -1,31 +1,82 @@
 """Every call that the real functions make of AWS in the running local cloud, and its mishaps."""
 
 import itertools
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from tests.chaos.sabotage import Point, Sabotage
 
 ROUNDS = 3
 """Two events that come together are one save, so a run may have fewer calls than the quiet one."""
 
-FUNCTIONS = {"validate_upload", "coordinate", "analyze", "reconcile"}
-"""The API's callers see an error, and call again."""
+AT_ONCE = 8
+FUNCTIONS = {"validate_upload", "coordinate", "analyze", "reconcile", "api"}
 
 
-def test_whatever_call_dies_fails_or_is_not_answered_the_job_completes(sabotage: Sabotage) -> None:
+def upload(sabotage: Sabotage, job_id: str) -> list[str]:
+    sabotage.upload(job_id)
+    return [job_id]
+
+
+def upload_folder(sabotage: Sabotage, job_id: str) -> list[str]:
+    sabotage.upload_folder(job_id)
+    return [job_id]
+
+
+def post(sabotage: Sabotage, job_id: str) -> list[str]:
+    data = [{"id": n, "value": random.gauss(0, 1)} for n in range(50)]
+    body = {"job_id": job_id, "data": data, "processing_config": {"force": True}}
+    status, document = sabotage.post("/jobs", body)
+    assert status == 202, document
+    return [job_id]
+
+
+def rerun(sabotage: Sabotage, job_id: str) -> list[str]:
+    sabotage.upload(job_id)
+    sabotage.ended([job_id], reconciled=False)
+    status, document = sabotage.post(f"/jobs/{job_id}/rerun", {"whole": True})
+    assert status == 202
+    return [job_id, document["job_id"]]
+
+
+def cancel(sabotage: Sabotage, job_id: str) -> list[str]:
+    post(sabotage, job_id)
+    status, _ = sabotage.post(f"/jobs/{job_id}/cancel", {"reason": "chaos"})
+    assert status in (202, 409)
+    return [job_id]
+
+
+WAYS: tuple[Callable[[Sabotage, str], list[str]], ...] = (
+    upload,
+    upload_folder,
+    post,
+    rerun,
+    cancel,
+)
+"""How a job comes in; each gives the ids of the jobs that are to end."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job that comes in by `way` and has a mishap at `point`."""
+
+    way: Callable[[Sabotage, str], list[str]]
+    point: Point
+    mishap: str
+
+
+def test_whatever_call_dies_fails_or_is_not_answered_the_job_ends_well(sabotage: Sabotage) -> None:
     numbers = itertools.count()
-    points = discovered(sabotage, (f"chaos-{number}" for number in numbers))
-    assert {point.call.split()[0] for point in points} == FUNCTIONS
-    left = [(point, mishap) for point in points for mishap in point.mishaps]
-    total = len(left)
-    happened: dict[str, tuple[Point, str]] = {}
+    left = list(cases(sabotage, (f"chaos-{number}" for number in numbers)))
+    assert {case.point.call.split()[0] for case in left} == FUNCTIONS
+    calls, total = {(case.way, case.point) for case in left}, len(left)
+    wanted = {(case.point.call, case.mishap) for case in left}
+    happened: dict[str, Case] = {}
     for _ in range(ROUNDS):
         tried = {f"chaos-{next(numbers)}": case for case in left}
-        for job_id, (point, mishap) in tried.items():
-            sabotage.plan(job_id, point, mishap)
-            sabotage.upload(job_id)
-        documents = sabotage.ended(tried, reconciled=True)
-        assert not {tried[job_id]: d["error"] for job_id, d in documents.items() if d["error"]}
+        run(sabotage, tried)
         happened |= {id_: case for id_, case in tried.items() if sabotage.has_happened(id_)}
         left = [case for job_id, case in tried.items() if job_id not in happened]
         if not left:
@@ -34,34 +85,56 @@ def test_whatever_call_dies_fails_or_is_not_answered_the_job_completes(sabotage:
     again = [name for name, times in work.items() if times != 1 or not name.endswith("-1")]
     assert not again
     for job_id, case in happened.items():
-        names = [f"bigdata-{job_id}--{stage}-1" for stage in ("normalize", "spark")]
-        assert [work[name] for name in names] == [1, 1], case
-    print(f"\n{len(points)} calls, {len(happened)} of {total} mishaps, every job done once")
+        if case.way is not cancel:
+            names = [f"bigdata-{job_id}--{stage}-1" for stage in ("normalize", "spark")]
+            assert [work[name] for name in names] == [1, 1], case
+    print(f"\n{len(calls)} calls, {len(happened)} of {total} mishaps, every job done once")
     print(f"in no run did these come up: {left}")
     # Each call has met each mishap, and those that did not come up were the last of their kind.
-    assert {(point.call, mishap) for point, mishap in happened.values()} == {
-        (point.call, mishap) for point in points for mishap in point.mishaps
-    }
+    assert {(case.point.call, case.mishap) for case in happened.values()} == wanted
     assert len(happened) > 0.9 * total
 
 
-def discovered(sabotage: Sabotage, job_ids: Iterator[str]) -> list[Point]:
+def run(sabotage: Sabotage, tried: dict[str, Case]) -> None:
+    """Have the jobs come in, each with its mishap, and see them to their ends."""
+
+    def enter(job_id: str) -> list[str]:
+        case = tried[job_id]
+        sabotage.plan(job_id, case.point, case.mishap)
+        return case.way(sabotage, job_id)
+
+    with ThreadPoolExecutor(AT_ONCE) as entering:
+        entered = dict(zip(tried, entering.map(enter, tried), strict=True))
+    ids = {each for job_ids in entered.values() for each in job_ids}
+    for document in sabotage.ended(ids, reconciled=True).values():
+        case = next(tried[job_id] for job_id in tried if document["job_id"] in entered[job_id])
+        ends = {"COMPLETED", "CANCELLED"} if case.way is cancel else {"COMPLETED"}
+        assert document["status"] in ends, (case, document["error"])
+
+
+def cases(sabotage: Sabotage, job_ids: Iterator[str]) -> Iterator[Case]:
+    """What is called about a job that comes in by each of the ways, as far as it is new."""
+    known: set[Point] = set()
+    for way in WAYS:
+        new = [point for point in discovered(sabotage, way, job_ids) if point not in known]
+        known.update(new)
+        yield from (Case(way, point, mishap) for point in new for mishap in point.mishaps)
+
+
+def discovered(
+    sabotage: Sabotage, way: Callable[[Sabotage, str], list[str]], job_ids: Iterator[str]
+) -> list[Point]:
     """What is called about a job that nobody looks after, and what besides when somebody does."""
     quiet = next(job_ids)
-    sabotage.upload(quiet)
-    sabotage.ended([quiet], reconciled=False)
+    sabotage.ended(way(sabotage, quiet), reconciled=False)
     points = sabotage.points(quiet)
-    known = {point.call for point in points}
-    others: set[str] = set()
-    while not any(call.startswith("reconcile") for call in others):
-        checked = next(job_ids)
-        sabotage.upload(checked)
-        sabotage.ended([checked], reconciled=True, period_s=0)
-        others |= {point.call for point in sabotage.points(checked)} - known
-    points += [Point(call, 1) for call in sorted(others)]
+    if way is upload:
+        known = {point.call for point in points}
+        others: set[str] = set()
+        while not any(call.startswith("reconcile") for call in others):
+            checked = next(job_ids)
+            sabotage.ended(way(sabotage, checked), reconciled=True, period_s=0)
+            others |= {point.call for point in sabotage.points(checked)} - known
+        points += [Point(call, 1) for call in sorted(others)]
     # A query is about many jobs, and whoever dies at it has not begun with any.
-    return [
-        point
-        for point in points
-        if point.call.split()[0] in FUNCTIONS and not point.call.endswith(".Query")
-    ]
+    return [point for point in points if not point.call.endswith(".Query")]

@@ -388,13 +388,39 @@ def test_whole_numbers_keep_all_their_digits(s3: Any) -> None:
     assert stored["Body"].read() == b'{"x": 9007199254740993}\n'
 
 
-def test_a_taken_job_id_is_a_conflict_and_uploads_nothing(s3: Any) -> None:
-    body = '{"data": [{"x": 1}], "job_id": "mine"}'
-    call("POST", "/jobs", body)
-    s3.delete_object(Bucket="ingest", Key="input/inline/mine.jsonl")
+MINE = '{"data": [{"x": 1}], "job_id": "mine"}'
 
-    assert_problem(call("POST", "/jobs", body), 409, "'mine'")
-    assert "Contents" not in s3.list_objects_v2(Bucket="ingest")
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '{"data": [{"x": 2}], "job_id": "mine"}',
+        '{"data": [{"x": 10}], "job_id": "mine"}',
+        '{"data": [{"x": 1}], "job_id": "mine", "processing_config": {"dtype": "float32"}}',
+    ],
+)
+def test_a_taken_job_id_is_a_conflict_and_uploads_nothing(s3: Any, other: str) -> None:
+    call("POST", "/jobs", MINE)
+
+    assert_problem(call("POST", "/jobs", other), 409, "'mine'")
+    stored = s3.get_object(Bucket="ingest", Key="input/inline/mine.jsonl")["Body"].read()
+    assert stored == b'{"x": 1}\n'
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_the_same_request_again_is_about_the_same_job(
+    store: JobStore, s3: Any, is_stored: bool
+) -> None:
+    call("POST", "/jobs", MINE)
+    if not is_stored:
+        s3.delete_object(Bucket="ingest", Key="input/inline/mine.jsonl")
+
+    assert call("POST", "/jobs", MINE).status == 202
+    stored = s3.get_object(Bucket="ingest", Key="input/inline/mine.jsonl")["Body"].read()
+    assert stored == b'{"x": 1}\n'
+    (job,) = store.list().jobs
+    store.save(job.advance(Status.FAILED, LATER))
+    assert_problem(call("POST", "/jobs", MINE), 409, "'mine'")
 
 
 def test_a_body_that_cannot_be_worked_with_leaves_no_job(store: JobStore) -> None:
@@ -580,7 +606,11 @@ def test_a_rerun_is_a_new_job_with_a_manifest_of_its_own(
     assert read_document(Manifest, place, client("s3")).job_id == "trips-rerun-1"
     (message,) = boto3.client("sqs").receive_message(QueueUrl=work_queue)["Messages"]
     assert parse(message["Body"]) == DatasetValidated("trips-rerun-1")
-    assert call("POST", "/jobs/trips/rerun").json["job_id"] == "trips-rerun-2"
+    assert call("POST", "/jobs/trips/rerun", body).json["job_id"] == "trips-rerun-1"
+    other = None if body else '{"whole": true}'
+    assert call("POST", "/jobs/trips/rerun", other).json["job_id"] == "trips-rerun-2"
+    store.save(store.get("trips-rerun-1").advance(Status.FAILED, LATER))
+    assert call("POST", "/jobs/trips/rerun", body).json["job_id"] == "trips-rerun-3"
     assert call("GET", "/jobs/trips-rerun-1").json["rerun_of"] == "trips"
 
 

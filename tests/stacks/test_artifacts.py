@@ -48,8 +48,11 @@ def unpacked(local: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_results_of_other_code_or_of_another_image_are_not_reused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in (*ENGINE_FILES, *ENGINE_PACKAGES):
-        (shutil.copytree if (ROOT / name).is_dir() else copy)(ROOT / name, tmp_path / name)
+    for name in ENGINE_PACKAGES:
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ENGINE_FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
     monkeypatch.setattr("stacks.artifacts.ROOT", tmp_path)
     artifacts = Artifacts(Platform.of("local"))
     seen = {artifacts.engines(None)}
@@ -60,11 +63,6 @@ def test_results_of_other_code_or_of_another_image_are_not_reused(
             file.write("\n# mended\n")
         seen.add(artifacts.engines(None))
         assert len(seen) == count, name
-
-
-def copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(source.read_bytes())
 
 
 def run_alone(code: str, *path: Path) -> subprocess.CompletedProcess[str]:
