@@ -170,7 +170,8 @@ class Sabotage:
         self, job_ids: Iterable[str], *, reconciled: bool, period_s: float = 20.0
     ) -> dict[str, dict[str, Any]]:
         """The jobs' documents, once all have ended or none does any more."""
-        left, moved_at, reconciled_at = set(job_ids), time.monotonic(), 0.0
+        left, moved_at = set(job_ids), time.monotonic()
+        reconciled_at = moved_at
         documents: dict[str, dict[str, Any]] = {}
         while left and time.monotonic() - moved_at < STALLED_S:
             if reconciled and time.monotonic() - reconciled_at > period_s:

@@ -35,7 +35,7 @@ def post(sabotage: Sabotage, job_id: str) -> list[str]:
 
 def rerun(sabotage: Sabotage, job_id: str) -> list[str]:
     sabotage.upload(job_id)
-    sabotage.ended([job_id], reconciled=False)
+    sabotage.ended([job_id], reconciled=True)
     status, document = sabotage.post(f"/jobs/{job_id}/rerun", {"whole": True})
     assert status == 202
     return [job_id, document["job_id"]]
