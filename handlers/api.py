@@ -27,9 +27,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.codec import to_plain
 from handlers.inline_records import parse_submission, submit
-from handlers.job_controls import Choice, parse_reason, parse_redrive, parse_whole, start_rerun
+from handlers.job_controls import parse_reason, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.quarantine import QuarantinePage, read_quarantine
+from handlers.redrive import Choice, parse_redrive
 from handlers.spent import spent_usd
 from handlers.stored_report import read_report
 from pipeline.attempt_files import AttemptFiles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 
 from contracts.layout import JobLayout
@@ -10,7 +10,6 @@ from contracts.manifest import Manifest
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.request_body import is_utf8, parse_object, refuse_unknown
 from pipeline.clock import now
-from pipeline.dead_letters import DeadLetter
 from pipeline.errors import LostRace
 from pipeline.model import MAX_WARNING_CHARACTERS, Job
 from pipeline.objects import Objects
@@ -37,31 +36,6 @@ def parse_whole(text: str) -> bool:
     if not isinstance(whole, bool):
         raise bad_request("whole must be true or false.")
     return whole
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which dead letters: those of a job, of a kind, of both, or all."""
-
-    job_id: str | None = None
-    kind: str | None = None
-
-    def takes(self, letter: DeadLetter) -> bool:
-        """Whether `letter` is one of them."""
-        return self.job_id in (None, letter.job_id) and self.kind in (None, letter.kind)
-
-
-def parse_redrive(text: str) -> tuple[Choice, bool]:
-    """Which dead letters to send again, and whether only to tell. Raises HttpProblem."""
-    body = parse_object(text) if text else {}
-    refuse_unknown(body, ("job_id", "kind", "dry_run"), "the body")
-    for name in ("job_id", "kind"):
-        if not isinstance(body.get(name), str | None):
-            raise bad_request(f"{name} must be a text.")
-    dry_run = body.get("dry_run", False)
-    if not isinstance(dry_run, bool):
-        raise bad_request("dry_run must be true or false.")
-    return Choice(body.get("job_id"), body.get("kind")), dry_run
 
 
 def start_rerun(
