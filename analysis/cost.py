@@ -17,10 +17,10 @@ NOT_INCLUDED = (
     "validation and coordination in Lambda, requests to S3, SQS and DynamoDB, storage, logs: "
     "together well under a cent"
 )
-SPARK_GB_PER_VCPU = 4.0
-"""The memory of an EMR Serverless worker, where its size has to be guessed."""
 SPARK_DRIVER_VCPUS = 2
 """What the driver takes beside the executors: SPARK_SIZE in pipeline.compute, which starts it."""
+SPARK_GB_PER_VCPU = 2.3
+"""The memory of SPARK_SIZE; EMR Serverless adds a tenth and rounds up to whole GB a worker."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.cost import (
     SPARK_DRIVER_VCPUS,
+    SPARK_GB_PER_VCPU,
     batch_charge,
     cost_report,
     function_charge,
@@ -44,12 +47,22 @@ def test_spark_costs_what_emr_serverless_bills():
 def test_spark_is_estimated_while_nothing_is_billed():
     charge = spark_charge(None, seconds=3600, executor_vcpus=8, prices=VIRGINIA)
 
-    assert charge.usd == pytest.approx(10 * 0.052624 + 40 * 0.0057785)
+    assert charge.usd == pytest.approx(10 * 0.052624 + 23 * 0.0057785)
     assert charge.basis is Basis.ESTIMATED
 
 
 def test_the_estimate_counts_the_driver_that_the_coordinator_asks_for():
     assert str(SPARK_DRIVER_VCPUS) == SPARK_SIZE["spark.driver.cores"]
+
+
+def test_the_estimate_counts_the_memory_that_the_coordinator_asks_for():
+    executors = int(SPARK_SIZE["spark.executor.instances"])
+    vcpus = SPARK_DRIVER_VCPUS + executors * int(SPARK_SIZE["spark.executor.cores"])
+    driver, executor = (
+        math.ceil(1.1 * int(SPARK_SIZE[f"spark.{worker}.memory"].removesuffix("g")))
+        for worker in ("driver", "executor")
+    )
+    assert SPARK_GB_PER_VCPU * vcpus == pytest.approx(driver + executors * executor)
 
 
 def test_a_function_costs_its_memory_seconds_and_a_request():
