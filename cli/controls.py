@@ -55,8 +55,11 @@ def rerun(job_id: str, whole: bool, wait: bool, as_json: bool) -> None:
     api = Api(use_target().api_url)
     new_id = json.loads(api.rerun(job_id, whole=whole))["job_id"]
     tell(f"job {new_id} does {job_id} again")
-    if not wait:
+    if as_json and not wait:
         print_document(api.job(new_id), as_json)
+        return
+    if not wait:
+        click.echo(f"see it with `bigdata status {new_id}`, or --wait for its end")
         return
     with shown(new_id) as show:
         text = follow(api, new_id, show)

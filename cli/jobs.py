@@ -64,6 +64,10 @@ def jobs(
     page = json.loads(text)
     if page["jobs"]:
         print_result(_table(page["jobs"]))
+    elif next_page:
+        tell("there are no more jobs")
+    elif status or source:
+        tell("no job is like that; `bigdata jobs` shows all")
     else:
         tell("no jobs here; `bigdata submit FILE` makes one")
     if page["next"]:

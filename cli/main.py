@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 
 from cli.cloud import down, env, up
 from cli.compare import compare
@@ -50,8 +55,14 @@ class Commands(click.Group):
             ) from error
         except ClientError as error:
             raise CliError(f"AWS refuses: {error}") from error
+        except EndpointConnectionError as error:
+            raise CliError(f"AWS: {error}; `bigdata up` starts the local cloud") from error
         except BotoCoreError as error:
             raise CliError(f"AWS: {error}") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CliError(str(error)) from error
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

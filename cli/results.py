@@ -55,6 +55,7 @@ def results(job_id: str, folder: Path | None) -> None:
             f"job {job_id} is {document['status']} and has no results; "
             f"`bigdata status {job_id}` says more"
         )
+    _refuse_others(folder, downloads)
     fetch(downloads)
     total = sum(download.target.stat().st_size for download in downloads)
     click.echo(f"{count(len(downloads), 'file')}, {size(total)}, in {folder}")
@@ -82,6 +83,17 @@ def fetch(downloads: list[Download]) -> None:
         task = progress.add_task("download", total=sum(d.size_bytes for d in downloads))
         for download in downloads:
             _fetch(download, s3, lambda received: progress.update(task, advance=received))
+
+
+def _refuse_others(folder: Path, downloads: list[Download]) -> None:
+    """Raises CliError when Parquet of another job lies where this one's is to go."""
+    ours = {download.target for download in downloads}
+    found = (folder / NORMALIZED_PREFIX).glob("*.parquet")
+    if others := sorted(str(path) for path in found if path not in ours):
+        raise CliError(
+            f"{folder} has files of another job, such as {others[0]}: remove them, or choose "
+            "another folder with --to"
+        )
 
 
 def _listed(attempt: S3Uri, s3: Any, folder: Path) -> list[Download]:

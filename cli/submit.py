@@ -40,6 +40,7 @@ Examples:
 @click.option("--no-gpu", is_flag=True, help="Normalize on the CPU queue.")
 @click.option("--no-compare", is_flag=True, help="Run the DataFrame pipeline alone.")
 @click.option("--dtype", type=click.Choice(DTYPES), default=DTYPES[0], show_default=True)
+@click.option("--no-store", is_flag=True, help="Keep the report, drop the normalized data.")
 @click.option("--force", is_flag=True, help="Do the work even if it was done before.")
 @click.option("--wait", is_flag=True, help="Show the job's progress and wait for its end.")
 @json_option
@@ -52,6 +53,7 @@ def submit(
     no_gpu: bool,
     no_compare: bool,
     dtype: str,
+    no_store: bool,
     force: bool,
     wait: bool,
     as_json: bool,
@@ -67,8 +69,11 @@ def submit(
         "gpu-enabled": str(not no_gpu),
         "compare-pipelines": str(not no_compare),
         "dtype": dtype,
+        "store-results": str(not no_store),
         "force": str(force),
     }
+    if job_id == "":
+        raise CliError("--job-id is empty: give an id, or leave the option out")
     metadata = _metadata(asked, job_id)
     plan = plan_upload(path)
     target = use_target()

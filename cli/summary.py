@@ -42,6 +42,9 @@ def _parts(document: Document) -> Iterator[RenderableType]:
         yield Text(f"Warning: {warning}", style="yellow")
     if document["error"]:
         yield _error(document["error"])
+    if document["status"] == "FAILED":
+        job_id = document["job_id"]
+        yield Text(f"`bigdata logs {job_id}` shows why, `bigdata rerun {job_id}` tries again.")
     if document["results"]:
         yield Text()
         yield from (_labelled(name, uri) for name, uri in document["results"].items())

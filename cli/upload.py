@@ -50,10 +50,14 @@ def plan_upload(path: Path) -> UploadPlan:
     Each upload of a folder has a prefix of its own, so that no older part is mixed in. As in
     Hadoop, names that begin with `_` or `.` are not data. Raises CliError when there is nothing.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise CliError("the path is not UTF-8, as the keys of S3 are: rename it") from error
     if path.is_file():
         return UploadPlan((Part(path, f"{INPUT_PREFIX}{path.name}"),))
     if not path.is_dir():
-        raise CliError(f"{path} does not exist: give a file or a folder")
+        raise CliError(f"{path} is neither a file nor a folder")
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_data(file, path)]
     if not files:
         raise CliError(f"{path} has no data file; names that begin with _ or . do not count")

@@ -65,12 +65,19 @@ def appear(api: Api, job_id: str) -> str:
 @contextmanager
 def shown(job_id: str) -> Iterator[Show]:
     """Shows documents on standard error: a live table on a terminal, else a line a change."""
-    if not err.is_terminal or err.is_dumb_terminal:
-        yield _Lines().show
-        return
-    view = _Stages(job_id)
-    with Live(view, console=err, refresh_per_second=8, transient=True):
-        yield view.show
+    try:
+        if not err.is_terminal or err.is_dumb_terminal:
+            yield _Lines().show
+            return
+        view = _Stages(job_id)
+        with Live(view, console=err, refresh_per_second=8, transient=True):
+            yield view.show
+    except KeyboardInterrupt:
+        tell(
+            f"job {job_id} goes on: `bigdata status {job_id} --wait` shows it again, "
+            f"`bigdata cancel {job_id}` ends it"
+        )
+        raise SystemExit(130) from None
 
 
 def raise_unless_completed(document: Document) -> None:

@@ -1,10 +1,11 @@
-"""Whether a file of a folder has the columns that were validated, in whatever order."""
+"""Whether the columns are those that were validated, and asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from contracts.manifest import Manifest
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.wording import quoted
 
@@ -15,6 +16,24 @@ def check_names(found: Sequence[str], expected: Sequence[str], key: str) -> None
         raise mismatch(f"Column {quoted(name)} was validated and is missing.", key)
     for name in Counter(found) - Counter(expected):
         raise mismatch(f"Column {quoted(name)} is one more than was validated.", key)
+
+
+def text_warning(manifest: Manifest, name: str, cell: str, place: str) -> str:
+    """What to say of a column that has become text by `cell`.
+
+    Raises RejectedError for one that somebody asked to have normalized.
+    """
+    if name in manifest.options.columns:
+        raise RejectedError(
+            "not_numeric",
+            f"columns names {quoted(name)}, in which {quoted(cell)} is no number. Correct it, or "
+            "take the column out of columns.",
+            place,
+        )
+    return (
+        f"Column {quoted(name)} is read as text, and not normalized: {quoted(cell)} stands in "
+        f"{place}."
+    )
 
 
 def mismatch(difference: str, key: str) -> RejectedError:

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow
 
 from contracts.manifest import Manifest
+from gpu_jobs.column_check import text_warning
 from gpu_jobs.csv_file import CsvFile
 from gpu_jobs.quarantine import BadRow, Quarantine
 from gpu_jobs.text_stream import OpenText
 from gpu_jobs.text_types import candidates, narrowed, narrowest, text_types
-from gpu_jobs.wording import quoted
 from gpu_jobs.workers import unchanged
 
 
@@ -61,7 +61,8 @@ class CsvReader:
                 rows += batch.num_rows
                 file.take_ragged()
             for name, (row, cell) in sorted(found.items(), key=lambda item: item[1][0]):
-                self._warn_of_text(name, cell, file.place(file.record_of(row)))
+                place = file.place(file.record_of(row))
+                self.warnings.append(text_warning(self._manifest, name, cell, place))
         self.types = {name: narrowest(left[name]) for name in before}
         if self.types == before:
             raise RuntimeError("the parser refused a cell that fits its column's type")
@@ -69,12 +70,6 @@ class CsvReader:
     def _open(self, source: Any) -> CsvFile:
         assert self._manifest.delimiter is not None
         return CsvFile(source, self._open_text, self._manifest.delimiter)
-
-    def _warn_of_text(self, name: str, cell: str, place: str) -> None:
-        self.warnings.append(
-            f"Column {quoted(name)} is read as text, and not normalized: {quoted(cell)} stands in "
-            f"{place}."
-        )
 
     def _keep_aside(self, key: str, file: CsvFile) -> None:
         self._quarantine.add(

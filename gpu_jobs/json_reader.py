@@ -14,6 +14,7 @@ import pyarrow
 import pyarrow.json
 
 from contracts.manifest import MAX_COLUMNS, Manifest, SourceObject
+from gpu_jobs.column_check import text_warning
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.json_lines import BadLineError, convert, fits, parse_line
 from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
@@ -94,10 +95,8 @@ class JsonReader:
         left[name] = tuple(each for each in known if fits(value, each.type, each.exact))
         # A column that begins with text has not become it.
         if not left[name] and known not in ((), UNSEEN):
-            self.warnings.append(
-                f"Column {quoted(name)} is read as text, and not normalized: "
-                f"{quoted(convert(value, pyarrow.string()))} stands in {place}."
-            )
+            cell = convert(value, pyarrow.string())
+            self.warnings.append(text_warning(self._manifest, name, cell, place))
 
     def _blocks(self) -> Iterator[Block]:
         for source in self._manifest.files:

@@ -37,6 +37,7 @@ from pipeline.attempt_files import AttemptFiles
 from pipeline.bootstrap import client, dead_letters, job_store, work_queue
 from pipeline.clock import now
 from pipeline.compute_names import AttemptName
+from pipeline.dataset.identity import JOB_ID
 from pipeline.dead_letters import DeadLetters
 from pipeline.document import job_document
 from pipeline.job_events import CancelRequested, DatasetValidated
@@ -122,9 +123,10 @@ def cancel_job(job_id: str) -> Response[str]:
     settings = from_environment(ApiSettings)
     reason = parse_reason(_body())
     job = _job(job_id, settings)
-    if job.status.is_end:
+    if job.status.is_end and job.status is not Status.CANCELLED:
         raise HttpProblem(HTTPStatus.CONFLICT, f"Job {job_id!r} has ended: it is {job.status}.")
-    work_queue(settings.work_queue_url).send(CancelRequested(job_id, now(), reason))
+    if not job.status.is_end:
+        work_queue(settings.work_queue_url).send(CancelRequested(job_id, now(), reason))
     return _json(HTTPStatus.ACCEPTED, _document(job, settings), {"Location": f"../{job_id}"})
 
 
@@ -217,7 +219,8 @@ def _no_route(_: NotFoundError) -> Response[str]:
 
 
 def _job(job_id: str, settings: ApiSettings) -> Job:
-    job = job_store(settings.jobs_table).find(job_id)
+    is_id = JOB_ID.fullmatch(job_id) is not None
+    job = job_store(settings.jobs_table).find(job_id) if is_id else None
     if job is None:
         raise HttpProblem(
             HTTPStatus.NOT_FOUND,

@@ -78,7 +78,8 @@ def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str)
     job, is_new = _record(submission, store, ingest_bucket)
     place = S3Uri(ingest_bucket, submission.key)
     try:
-        was_put = create_object(
+        # Records that come after their job has ended would not be read any more.
+        was_put = not job.status.is_end and create_object(
             place,
             submission.lines,
             s3,
@@ -113,13 +114,17 @@ def _record(submission: Submission, store: JobStore, ingest_bucket: str) -> tupl
         return store.save(submitted.entered()), True
     job = store.get(submission.job_id)
     asked = (source.key, size_bytes, submission.options)
-    if job.status.is_end or (job.source.key, job.source.size_bytes, job.options) != asked:
+    if (job.source.key, job.source.size_bytes, job.options) != asked:
         raise _taken(submission.job_id)
     return job, False
 
 
-def _body(place: S3Uri, s3: Any) -> bytes:
-    body: bytes = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+def _body(place: S3Uri, s3: Any) -> bytes | None:
+    """What lies at `place`, if anything does."""
+    try:
+        body: bytes = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
     return body
 
 
@@ -199,5 +204,7 @@ def _job_id(job_id: Any) -> str:
     if job_id is None:
         return f"inline-{secrets.token_hex(6)}"
     if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
-        raise bad_request("job_id must have 1 to 64 of the characters a-z, 0-9 and '-'.")
+        raise bad_request(
+            "job_id must have 1 to 64 of the characters a-z, 0-9 and '-', the first of them no '-'."
+        )
     return job_id

@@ -11,7 +11,7 @@ from handlers.problem_details import bad_request
 def parse_object(text: str) -> dict[str, Any]:
     """The object that `text` is. Raises HttpProblem."""
     try:
-        body = json.loads(text, object_pairs_hook=_members)
+        body = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_members)
     except json.JSONDecodeError as error:
         raise bad_request(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from contracts.manifest import Options
 from contracts.problem import Problem
 from pipeline.dataset.identity import Upload, requested_id
-from pipeline.dataset.options import parse_options
+from pipeline.dataset.options import parse_options, unknown_options
 from pipeline.errors import InputRejected, ObjectGone
 from pipeline.objects import Objects
 
@@ -22,6 +22,7 @@ class Application:
     job_id: str | None = None
     options: Options = Options()
     etag: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def read_application(
@@ -36,6 +37,7 @@ def read_application(
     try:
         head = objects.head(upload.bucket, upload.key, upload.version_id)
         application = replace(application, size_bytes=head.size_bytes, etag=head.etag)
+        application = replace(application, warnings=unknown_options(head.metadata))
         application = replace(application, job_id=requested_id(head.metadata))
         application = replace(application, options=parse_options(head.metadata))
     except ObjectGone as error:

@@ -180,7 +180,7 @@ class Intake:
     def _seen(self, job: Job) -> Job:
         """Note that a folder was looked at, so that its job is not taken for a silent one."""
         with suppress(LostRace):
-            return self._store.save(replace(job, updated_at=now()))
+            return self._store.save(job.seen_arriving(now()))
         return job
 
     def _announced(self, job: Job) -> Job:

@@ -29,6 +29,7 @@ MAX_ATTEMPT_PROBLEM_CHARACTERS = 500
 """A job has one problem, and as many attempts as it takes."""
 
 MAX_HISTORY = 200
+ARRIVING = "waiting"
 MORE_WARNINGS = "There are more warnings, which are not kept."
 
 
@@ -277,6 +278,13 @@ class Job:
         detail = f"rerun of {self.rerun_of}" if self.rerun_of else self.source.key
         return self._noting(self.created_at, "job", self.status.value, detail)
 
+    def seen_arriving(self, now: str) -> Job:
+        """This job over a folder that may not be whole yet."""
+        job = replace(self, updated_at=now)
+        if self.history and self.history[-1].event == ARRIVING:
+            return job
+        return job._noting(now, "job", ARRIVING, "until the folder does not change any more")
+
     def resumed(self, now: str) -> Job:
         """This job, whose function was called again."""
         job = replace(self, resumptions=self.resumptions + 1, updated_at=now)
@@ -329,7 +337,7 @@ def _told(attempt: Attempt) -> str:
     if attempt.error:
         return attempt.error.code
     if attempt.state is AttemptState.CLAIMED:
-        return f"by {attempt.owner}" if attempt.owner else f"for {attempt.lease_until}"
+        return f"by {attempt.owner}" if attempt.owner else f"not before {attempt.lease_until}"
     return attempt.external_id or ""
 
 

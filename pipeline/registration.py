@@ -90,14 +90,15 @@ def _is_of(upload: Upload, job: Job) -> bool:
 
 def _new_job(application: Application, job_id: str) -> Job:
     time = now()
-    return Job(
+    job = Job(
         job_id=job_id,
         status=Status.VALIDATING,
         source=_source(application),
         created_at=time,
         updated_at=time,
         options=application.options,
-    ).entered()
+    )
+    return job.entered().with_warnings(application.warnings)
 
 
 def _source(application: Application) -> Source:

@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from contracts.manifest import Column
 from pipeline.dataset.column_types import fits_int64, infer, is_text, looks_numeric
 from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
-from pipeline.dataset.problems import rejected
+from pipeline.dataset.problems import listing, rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import (
     Table,
@@ -52,7 +52,22 @@ def describe(text: Text) -> tuple[str, Table]:
     check_names(header.cells, where)
     _check_header(header.cells, where)
     _check_shape(header, rows)
-    return delimiter, _table(header.cells, [r.cells for r in rows if _fits(r, header)])
+    table = _table(header.cells, [r.cells for r in rows if _fits(r, header)])
+    if all(map(_is_number, header.cells)):
+        told = (
+            "The first row is read as the columns' names, though all of them are numbers: "
+            f"{listing(header.cells)}. If it is data, put a row of names before it."
+        )
+        table = replace(table, warnings=(*table.warnings, told))
+    return delimiter, table
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def sniff_delimiter(text: Text) -> str:

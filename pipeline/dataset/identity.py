@@ -18,7 +18,7 @@ from pipeline.dataset.problems import quoted, rejected
 
 MAX_LENGTH = 64
 HASH_LENGTH = 10
-JOB_ID = re.compile(rf"[a-z0-9-]{{1,{MAX_LENGTH}}}")
+JOB_ID = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_LENGTH - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def requested_id(metadata: Mapping[str, str]) -> str | None:
         raise rejected(
             "invalid_option",
             f"The job id {quoted(job_id)} is not one: it takes 1 to {MAX_LENGTH} of the "
-            "characters a-z, 0-9 and '-'. Upload again with such an id, or without one.",
+            "characters a-z, 0-9 and '-', the first of them no '-'. Upload again with such an id, "
+            "or without one.",
             "metadata job-id",
         )
     return job_id

@@ -1,10 +1,12 @@
-"""What the uploader asked for in the object's metadata. Keys that mean nothing here are ignored."""
+"""What the uploader asked for in the object's metadata."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from difflib import get_close_matches
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
@@ -13,6 +15,7 @@ from pipeline.dataset.problems import quoted, rejected
 
 SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 DTYPES = ("float64", "float32")
+KNOWN = ("job-id", *(field.name.replace("_", "-") for field in fields(Options)))
 
 
 def parse_options(metadata: Mapping[str, str]) -> Options:
@@ -56,6 +59,23 @@ def parse_options(metadata: Mapping[str, str]) -> Options:
             "metadata " + ", ".join(faults),
         )
     return replace(options, dtype=dtype)
+
+
+def unknown_options(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """A warning of each name that means nothing here and looks as if it ought to.
+
+    Others are left alone, since many tools keep metadata of their own.
+    """
+    known = {name.replace("-", ""): name for name in KNOWN}
+    warnings = []
+    for name in metadata:
+        meant = get_close_matches(re.sub("[^a-z]", "", name.lower()), known, n=1, cutoff=0.8)
+        if name not in KNOWN and meant:
+            warnings.append(
+                f"The metadata {quoted(name)} means nothing here: did you mean "
+                f"{known[meant[0]]!r}? The job runs without it."
+            )
+    return tuple(warnings)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -57,6 +57,35 @@ def test_the_files_that_the_markers_list_are_downloaded(
     assert "4 files, 27 B" in done.stdout
 
 
+def test_results_are_not_laid_among_those_of_another_job(
+    runner: CliRunner, api: FakeApi, stored: Any, tmp_path: Path
+) -> None:
+    api.answer("/jobs/trips", (200, completed()))
+    other = tmp_path / "normalized" / "part-7.parquet"
+    other.parent.mkdir()
+    other.touch()
+
+    done = runner.invoke(main, ["results", "trips", "--to", str(tmp_path)])
+
+    assert done.exit_code == 1
+    assert "part-7.parquet" in done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [other]
+    other.unlink()
+    for _ in range(2):
+        assert runner.invoke(main, ["results", "trips", "--to", str(tmp_path)]).exit_code == 0
+
+
+def test_a_place_where_nothing_can_be_written_is_one_line(
+    runner: CliRunner, api: FakeApi, stored: Any, tmp_path: Path
+) -> None:
+    api.answer("/jobs/trips", (200, completed()))
+    (tmp_path / "file").touch()
+
+    done = runner.invoke(main, ["results", "trips", "--to", str(tmp_path / "file")])
+
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+
+
 def test_a_file_that_is_not_what_was_written_is_an_error(
     runner: CliRunner, api: FakeApi, stored: Any, tmp_path: Path
 ) -> None:

@@ -120,7 +120,7 @@ def test_a_missing_file_is_one_clear_line(runner: CliRunner, api: FakeApi) -> No
     done = runner.invoke(main, ["submit", "nowhere.csv"])
 
     assert done.exit_code == 1
-    assert done.stderr == "Error: nowhere.csv does not exist: give a file or a folder\n"
+    assert done.stderr == "Error: nowhere.csv is neither a file nor a folder\n"
 
 
 def test_without_a_cloud_the_next_step_is_told(runner: CliRunner, file: str) -> None:

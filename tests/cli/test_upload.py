@@ -56,7 +56,7 @@ def test_nothing_to_upload_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(CliError, match="no data file"):
         plan_upload(tmp_path / "empty")
-    with pytest.raises(CliError, match="does not exist"):
+    with pytest.raises(CliError, match="neither a file nor a folder"):
         plan_upload(tmp_path / "nowhere")
 
 

@@ -293,6 +293,23 @@ def test_text_in_the_only_number_column_is_rejected(cloud):
     )
 
 
+@pytest.mark.parametrize(
+    ("format_", "data"),
+    [
+        (Format.CSV, b"a,b\n1,5\ntwo,6\n"),
+        (Format.JSON_LINES, b'{"a":1,"b":5}\n\n{"a":"two","b":6}\n'),
+    ],
+)
+def test_text_in_a_column_that_somebody_asked_for_is_rejected(cloud, format_, data):
+    cloud.put("input/f", data)
+    options = Options(columns=("a", "b"))
+    manifest = cloud.manifest(format_, {"a": "int64", "b": "int64"}, options=options)
+    assert cloud.normalize(manifest) == 65
+    error = cloud.marker().error
+    assert (error.code, error.where) == ("not_numeric", "line 3 of input/f")
+    assert "'two'" in error.message
+
+
 def grouped_rows(format_, groups):
     """Rows of a number `x` and a text `g`, which is another one in each row."""
     rows = [{"x": index, "g": f"g{index}"} for index in range(groups)]

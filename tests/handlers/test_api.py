@@ -223,7 +223,7 @@ def test_a_report_that_nobody_can_read_at_once_is_only_pointed_at(
     assert "s3://results/results/wide/report.json" in document["warnings"][0]
 
 
-@pytest.mark.parametrize("job_id", ["nobody", "a b", "ä", "..", "%2e%2e"])
+@pytest.mark.parametrize("job_id", ["nobody", "a b", "ä", "..", "%2e%2e", "x" * 3000])
 def test_an_unknown_job_is_not_found(store: JobStore, job_id: str) -> None:
     answer = call("GET", f"/jobs/{job_id}")
 
@@ -420,6 +420,8 @@ def test_the_same_request_again_is_about_the_same_job(
     assert stored == b'{"x": 1}\n'
     (job,) = store.list().jobs
     store.save(job.advance(Status.FAILED, LATER))
+    assert call("POST", "/jobs", MINE).json["status"] == "FAILED"
+    s3.delete_object(Bucket="ingest", Key="input/inline/mine.jsonl")
     assert_problem(call("POST", "/jobs", MINE), 409, "'mine'")
 
 
@@ -553,6 +555,13 @@ def test_a_cancellation_that_is_not_understood_is_refused(
 ) -> None:
     store.save(under_way("trips"))
     assert_problem(call("POST", "/jobs/trips/cancel", body), 400)
+
+
+def test_to_cancel_what_is_cancelled_is_no_error(store: JobStore, work_queue: str) -> None:
+    store.save(under_way("trips").advance(Status.CANCELLED, LATER))
+    answer = call("POST", "/jobs/trips/cancel")
+    assert (answer.status, answer.json["status"]) == (202, "CANCELLED")
+    assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=work_queue)
 
 
 def test_only_post_cancels(store: JobStore) -> None:

@@ -19,6 +19,7 @@ from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
+from contracts.storage import read_document
 from gpu_jobs.normalize import run
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute_names import AttemptName
@@ -96,7 +97,7 @@ class Uploader:
         quarantine = self._read(name, QUARANTINE_NAME) if QUARANTINE_NAME in names else b""
         return Ending(
             job,
-            manifest=Objects(self.s3).read(Manifest, layout.manifest),
+            manifest=read_document(Manifest, str(layout.manifest), self.s3),
             metrics=self.files.read(NormalizeMetrics, name, METRICS_NAME),
             table=pa.concat_tables(pq.read_table(io.BytesIO(part)) for part in parts),
             warnings=(*job.warnings, *marker.warnings),

@@ -446,6 +446,12 @@ def completed(world):
     return job
 
 
+def test_a_mistyped_option_is_told_of(world):
+    job = world.take(world.put("input/a.csv", CSV, groupby="city"))
+
+    assert "'group-by'" in job.warnings[0]
+
+
 def test_the_same_content_under_another_key_gets_the_result_that_is_there(world, completed):
     job = world.take(world.put("input/b.csv", CSV))
 

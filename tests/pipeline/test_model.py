@@ -85,6 +85,11 @@ def test_the_fullest_job_fits_into_an_item() -> None:
     assert len(to_json(job).encode()) < ITEM_BYTES
 
 
+def test_a_folder_that_is_waited_for_has_one_line_in_the_history() -> None:
+    job = replace(JOB, status=Status.VALIDATING).entered().seen_arriving(TIME).seen_arriving(TIME)
+    assert [line.event for line in job.history] == ["VALIDATING", "waiting"]
+
+
 def test_the_history_forgets_its_oldest_lines() -> None:
     job = JOB
     for number in range(MAX_HISTORY + 5):

@@ -103,3 +103,11 @@ def test_too_many_categories_are_none():
 
     assert categories(MAX_CATEGORIES) == ("city",)
     assert categories(MAX_CATEGORIES + 1) == ()
+
+
+def test_a_first_row_of_numbers_is_taken_for_names_with_a_warning():
+    _, table = describe(Text("1,2\n3,4\n5,6\n", complete=True))
+    assert "'1', '2'" in table.warnings[-1]
+    assert "row of names" in table.warnings[-1]
+    _, named = describe(Text("a,2\n3,4\n", complete=True))
+    assert not named.warnings

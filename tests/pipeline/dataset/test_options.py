@@ -1,7 +1,7 @@
 import pytest
 
 from contracts.manifest import Options
-from pipeline.dataset.options import parse_options
+from pipeline.dataset.options import parse_options, unknown_options
 from pipeline.errors import InputRejected
 
 
@@ -69,3 +69,17 @@ def test_everything_at_fault_is_named_at_once_with_what_is_allowed():
     assert "gpu-enabled takes true or false, not 'maybe'" in problem.message
     assert "dtype takes float64 or float32, not 'int8'" in problem.message
     assert problem.where == "metadata gpu-enabled, dtype"
+
+
+def test_a_name_that_is_nearly_an_options_is_told_of():
+    metadata = {"group_by": "city", "gpuenabled": "no", "jobid": "a", "colums": "x", "mtime": "1"}
+    assert unknown_options({**metadata, "group-by": "city", "dtype": "float32"}) == tuple(
+        f"The metadata {found!r} means nothing here: did you mean {meant!r}? "
+        "The job runs without it."
+        for found, meant in (
+            ("group_by", "group-by"),
+            ("gpuenabled", "gpu-enabled"),
+            ("jobid", "job-id"),
+            ("colums", "columns"),
+        )
+    )
