@@ -41,7 +41,7 @@ def start(config: CloudConfig, progress: Callable[[str], None]) -> int:
     environment = server_environment(config)
     home = config.home
     if home.unsaved.exists():
-        progress("discarding what a killed cloud left half saved")
+        progress("discarding what a killed cloud left half saved, with its data")
         for folder in (home.state, home.objects, home.compute):
             shutil.rmtree(folder, ignore_errors=True)
     progress("starting the local AWS")

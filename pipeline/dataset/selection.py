@@ -54,7 +54,7 @@ def _check_known(option: str, chosen: Sequence[str], names: Sequence[str]) -> No
             raise rejected(
                 "unknown_column",
                 f"{option} names {quoted(name)}, which is no column{_hint(name, names)}. "
-                f"The columns are {listing(names)}.",
+                f"The columns are {listing(names)}. Upload again with some of them.",
                 f"metadata {option}",
             )
 
@@ -73,7 +73,8 @@ def _check_choice(options: Options, types: dict[str, str]) -> None:
             raise rejected(
                 "not_numeric",
                 f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot be "
-                f"normalized. The numeric columns are {listing(numeric) or 'none'}.",
+                f"normalized. The numeric columns are {listing(numeric) or 'none'}. Upload again "
+                "with some of them.",
                 "metadata columns",
             )
         if name == options.group_by:
