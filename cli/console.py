@@ -9,6 +9,12 @@ out = Console(highlight=False)
 err = Console(highlight=False, stderr=True)
 
 FILE_WIDTH = 160
+WIDE = 110
+
+
+def is_wide() -> bool:
+    """Whether there is room for what can be left out."""
+    return not out.is_terminal or out.width >= WIDE
 
 
 def print_result(result: RenderableType) -> None:

@@ -78,9 +78,10 @@ def history(job_id: str, as_json: bool) -> None:
         return
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     for heading in ("Time", "What", "Event", "Detail"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "Time")
     for line in json.loads(text)["history"]:
-        cells = (line["at"], line["subject"], line["event"], printable(line["detail"]))
+        at = line["at"][:19].replace("T", " ")
+        cells = (at, line["subject"], line["event"], printable(line["detail"]))
         table.add_row(*(Text(cell) for cell in cells))
     print_result(table)
 

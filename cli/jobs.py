@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.api import Api
-from cli.console import print_result, tell
+from cli.console import is_wide, print_result, tell
 from cli.summary import COLOURS, job_summary
 from cli.target import use_target
 from cli.text import count, seconds
@@ -85,18 +85,20 @@ def print_document(text: str, as_json: bool) -> None:
 def _table(documents: list[dict[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("Job", no_wrap=True)
-    table.add_column("Status")
+    table.add_column("Status", no_wrap=True)
     table.add_column("Records", justify="right")
     table.add_column("Took", justify="right")
-    table.add_column("Created", no_wrap=True)
+    if is_wide():
+        table.add_column("Created", no_wrap=True)
     table.add_column("Source", overflow="fold")
     for document in documents:
+        created = [document["created_at"][:16].replace("T", " ")] if is_wide() else []
         table.add_row(
             document["job_id"],
             Text(document["status"], style=COLOURS.get(document["status"], "cyan")),
             count(document["records_processed"]),
             seconds(document["processing_time"]),
-            document["created_at"][:16].replace("T", " "),
+            *created,
             Text(document["source"]["key"]),
         )
     return table

@@ -31,6 +31,7 @@ from handlers.job_controls import parse_reason, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.quarantine import QuarantinePage, read_quarantine
 from handlers.redrive import Choice, parse_redrive
+from handlers.request_body import refuse_unknown
 from handlers.spent import spent_usd
 from handlers.stored_report import read_report
 from pipeline.attempt_files import AttemptFiles
@@ -104,7 +105,7 @@ def get_quarantine(job_id: str) -> Response[str]:
     """A page of the rows that normalization could not read, with their places and reasons."""
     settings = from_environment(ApiSettings)
     job = _job(job_id, settings)
-    query = app.current_event.query_string_parameters
+    query = _query("limit", "next")
     limit, start = _limit(query.get("limit")), query.get("next") or None
     normalize = job.latest(Stage.NORMALIZE)
     page = QuarantinePage((), None)
@@ -150,7 +151,7 @@ def rerun_job(job_id: str) -> Response[str]:
 def list_jobs() -> Response[str]:
     """A page of jobs, without metrics and cost."""
     settings = from_environment(ApiSettings)
-    query = app.current_event.query_string_parameters
+    query = _query("status", "source", "limit", "next")
     try:
         page = job_store(settings.jobs_table).list(
             status=_status(query.get("status")),
@@ -181,7 +182,7 @@ def post_job() -> Response[str]:
 @app.route("/dead-letters", method=["GET", "HEAD"])
 def list_dead_letters() -> Response[str]:
     """The messages that nobody could handle, with the reasons."""
-    query = app.current_event.query_string_parameters
+    query = _query("job_id", "kind")
     choice = Choice(query.get("job_id") or None, query.get("kind") or None)
     letters = _dead_letters().listed(choice.takes)
     return _json(HTTPStatus.OK, {"dead_letters": [to_plain(letter) for letter in letters]})
@@ -249,6 +250,13 @@ def _accepted(job: Job, location: str) -> Response[str]:
         "status_url": f"/jobs/{job.job_id}",
     }
     return _json(HTTPStatus.ACCEPTED, body, {"Location": location})
+
+
+def _query(*known: str) -> dict[str, str]:
+    """The query's parameters. Raises HttpProblem for one that is not `known`."""
+    query = dict(app.current_event.query_string_parameters)
+    refuse_unknown(query, known, "the query")
+    return query
 
 
 def _body() -> str:

@@ -57,7 +57,8 @@ def test_history_is_a_line_for_each_event(runner: CliRunner, api: FakeApi) -> No
     done = runner.invoke(main, ["history", "trips"])
 
     assert done.exit_code == 0
-    assert all(word in done.stdout for word in LINE.values())
+    told = {**LINE, "at": "2026-11-23 10:00:00"}
+    assert all(word in done.stdout for word in told.values())
 
 
 def test_history_as_json_is_the_apis_answer_to_the_letter(runner: CliRunner, api: FakeApi) -> None:

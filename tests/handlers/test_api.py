@@ -317,6 +317,7 @@ def test_jobs_are_listed_by_status_and_by_source(store: JobStore) -> None:
         ({"limit": "²"}, "1 to 100"),
         ({"limit": "many"}, "1 to 100"),
         ({"next": "nonsense"}, "next"),
+        ({"stauts": "FAILED"}, "stauts"),
     ],
 )
 def test_a_query_that_cannot_be_answered_is_refused(
