@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import functools
 import io
+import secrets
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +18,9 @@ from gpu_jobs.csv_records import pieces
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText, invalid_utf8_offset
 from gpu_jobs.workers import in_order, unchanged
+
+END = secrets.token_hex(16)
+"""Begins the row that is put behind every text; no dataset knows it."""
 
 
 class CsvFile:
@@ -44,7 +48,7 @@ class CsvFile:
         The batches' columns have the types and the order of `types`, whatever the header's is.
         Raises MisfitError when a cell has not its column's type, RejectedError otherwise.
         """
-        end = self._delimiter.join("\x1c" * (len(types) + 1))
+        end = self._delimiter.join([END, *("\x1c" * len(types))])
         text = self._open_text(self._source, ending=f"\n{end}\n".encode())
         parser = CsvParser(types, self._delimiter, self._source.key)
         ended = False

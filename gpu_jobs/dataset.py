@@ -146,7 +146,7 @@ class ParquetDataset:
                 is_kept = is_kept and size <= row_group.nbytes
                 kept = [*kept, InMemory(batch)] if is_kept else []
                 results.append(function(batch))
-            return kept or [replace(row_group, metadata=None)], results
+            return kept or [replace(row_group, metadata=None, is_checked=True)], results
 
         self.chunks = []
         for chunks, results in in_order(read, self._planned()):

@@ -120,6 +120,9 @@ class JsonReader:
             )
             # Parsing takes any bytes for text.
             table.validate(full=True)
+            # Of several documents on a line pyarrow takes all, and of one on several lines too.
+            if table.num_rows != _objects(block.text):
+                return None
         except pyarrow.ArrowInvalid:
             return None
         batches: list[Any] = table.combine_chunks().to_batches()
@@ -182,10 +185,24 @@ def _blocks(source: SourceObject, text: Any) -> Iterator[Block]:
         rest = partial
 
 
+def _objects(text: bytes) -> int | None:
+    """How many objects there are at least, one a line; None when one may lie across a line's end.
+
+    No line of an object that lies across one both begins with a brace and ends with one.
+    """
+    framed = b"\n" + text.removesuffix(b"\n") + b"\n"
+    lines = framed.count(b"\n") - 1
+    if framed.count(b"\n{") == framed.count(b"}\n") == lines:
+        return lines
+    stripped = [line for line in map(bytes.strip, text.split(b"\n")) if line]
+    is_whole = all(line.startswith(b"{") and line.endswith(b"}") for line in stripped)
+    return len(stripped) if is_whole else None
+
+
 def _lines(block: Block) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers. Raises RejectedError when not UTF-8."""
     offset = block.offset
-    for number, line in enumerate(block.text.splitlines(keepends=True), block.first_line):
+    for number, line in enumerate(block.text.split(b"\n"), block.first_line):
         try:
             text = line.decode().strip()
         except UnicodeDecodeError as error:
@@ -197,6 +214,6 @@ def _lines(block: Block) -> Iterator[tuple[int, str]]:
             ) from error
         if offset == 0:
             text = text.removeprefix("\ufeff")
-        offset += len(line)
+        offset += len(line) + 1
         if text:
             yield number, text

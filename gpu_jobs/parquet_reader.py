@@ -11,8 +11,10 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
+from pyarrow import types
 
 from contracts.manifest import Manifest, SourceObject
+from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.wording import quoted
@@ -52,11 +54,11 @@ class ParquetReader:
 
     def row_groups(self) -> Iterator[RowGroup]:
         """All rows of all files in order. Raises RejectedError."""
-        types = self._types
+        column_types = self._types
         for index, source in enumerate(self._manifest.files):
-            with self._open(index) as file, _readable(source.key):
+            with self._open(index) as file, _readable(f"row group 0 of {source.key}"):
                 metadata = file.metadata
-                row_bytes = _row_bytes(file, types)
+                row_bytes = _row_bytes(file, column_types)
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 encoded = metadata.row_group(group).total_byte_size
@@ -66,7 +68,7 @@ class ParquetReader:
                     group=group,
                     rows=rows,
                     nbytes=max(encoded, int((rows + 8) * row_bytes)),
-                    types=types,
+                    types=column_types,
                     metadata=metadata,
                 )
 
@@ -76,14 +78,14 @@ class ParquetReader:
 
         The manifest has only their names, so they come from the files, as far as they are needed.
         """
-        types = dict.fromkeys(self._expected, _NULL)
+        found = dict.fromkeys(self._expected, _NULL)
         for index in range(len(self._manifest.files)):
             with self._open(index) as file:
                 schema = file.schema_arrow
-            types |= {field.name: field.type for field in schema if types[field.name] == _NULL}
-            if {name: str(type_) for name, type_ in types.items()} == self._expected:
+            found |= {field.name: field.type for field in schema if found[field.name] == _NULL}
+            if {name: str(type_) for name, type_ in found.items()} == self._expected:
                 break
-        return types | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
+        return found | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
 
     def _open(self, index: int) -> Any:
         """The file, fetched first when it has not been."""
@@ -116,7 +118,7 @@ class RowGroup:
     """One row group of the local copy at `path`, to be read as often as it is asked.
 
     `nbytes` is the size of its rows in memory, about. `metadata` is the file's, None when it is to
-    be read again.
+    be read again. Text that `is_checked` was found to be UTF-8 before.
     """
 
     key: str
@@ -126,6 +128,7 @@ class RowGroup:
     nbytes: int
     types: Mapping[str, Any]
     metadata: Any = None
+    is_checked: bool = False
 
     def batches(self) -> Iterator[Any]:
         """The rows, on this thread alone. Raises RejectedError."""
@@ -134,10 +137,25 @@ class RowGroup:
             _readable(f"row group {self.group} of {self.key}"),
             _parquet_file(self.path, len(self.types), self.metadata) as file,
         ):
+            found = 0
             for batch in file.iter_batches(
                 max(1, min(BATCH_ROWS, batch_rows)), row_groups=[self.group], use_threads=False
             ):
+                found += batch.num_rows
+                if not self.is_checked:
+                    _check_text(batch)
                 yield _conform(batch, self.types)
+            if found != self.rows:
+                raise pyarrow.ArrowInvalid(
+                    f"{self.rows:,} rows are announced, and {found:,} are there"
+                )
+
+
+def _check_text(batch: Any) -> None:
+    """Raises ArrowInvalid for text that is not UTF-8, which Parquet does not look after."""
+    for column in batch.columns:
+        if not (types.is_primitive(column.type) or types.is_decimal(column.type)):
+            column.validate(full=True)
 
 
 def _parquet_file(path: Path, columns: int, metadata: Any = None) -> Any:
@@ -151,7 +169,7 @@ def _parquet_file(path: Path, columns: int, metadata: Any = None) -> Any:
     )
 
 
-def _row_bytes(file: Any, types: Mapping[str, Any]) -> float:
+def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:
     """What a row of the file takes in memory: each value, and a bit that says it is there.
 
     Where the type does not say, the first rows do: the file tells only what the values take once
@@ -159,7 +177,7 @@ def _row_bytes(file: Any, types: Mapping[str, Any]) -> float:
     """
     bits = 0
     unknown = []
-    for name, type_ in types.items():
+    for name, type_ in column_types.items():
         try:
             bits += 1 + type_.bit_width
         except ValueError:
@@ -177,22 +195,24 @@ def _readable(place: str) -> Iterator[None]:
         yield
     except (OSError, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
         # An unknown codec is an OSError like any damage, and only its message tells.
-        if isinstance(error, pyarrow.ArrowNotImplementedError) or "support" in str(error).lower():
+        told = " ".join(str(error).split())
+        is_unsupported = any(word in told.lower() for word in ("support", "crypt"))
+        if isinstance(error, pyarrow.ArrowNotImplementedError) or is_unsupported:
             raise RejectedError(
                 "unsupported_parquet",
-                f"The file cannot be read here ({error}). Write it with plain or dictionary "
-                "encoding and snappy, gzip or zstd compression, and upload it again.",
+                f"The file cannot be read here ({told}). Write it with plain or dictionary "
+                "encoding, with snappy, gzip or zstd and without encryption, and upload it again.",
                 place,
             ) from error
         raise RejectedError(
             "corrupt_parquet",
-            f"The file is damaged ({error}). Write and upload it again.",
+            f"The file is damaged ({told}). Write and upload it again.",
             place,
         ) from error
 
 
-def _conform(batch: Any, types: Mapping[str, Any]) -> Any:
-    """The columns of the batch as `types`, rounded where they are wider than a double.
+def _conform(batch: Any, expected: Mapping[str, Any]) -> Any:
+    """The columns of the batch as `expected`, rounded where they are wider than a double.
 
     The schema is made anew, since files may differ in nullability and metadata.
     """
@@ -201,7 +221,11 @@ def _conform(batch: Any, types: Mapping[str, Any]) -> Any:
         found = batch.column(name)
         if found.type == _NULL:
             return pyarrow.nulls(batch.num_rows, type_)
-        return found if found.type == type_ else found.cast(type_, safe=False)
+        if found.type == type_:
+            return found
+        if types.is_decimal128(found.type) and found.type.precision <= EXACT_DIGITS:
+            return decimal_to_double(found)
+        return found.cast(type_, safe=False)
 
-    arrays = [column(*expected) for expected in types.items()]
-    return pyarrow.RecordBatch.from_arrays(arrays, list(types))
+    arrays = [column(name, type_) for name, type_ in expected.items()]
+    return pyarrow.RecordBatch.from_arrays(arrays, list(expected))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from contracts.manifest import Column
-from pipeline.dataset.column_types import fits_int64, infer, is_text, looks_numeric
+from pipeline.dataset.column_types import fits_int64, infer, is_numeric, is_text, looks_numeric
 from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
 from pipeline.dataset.problems import listing, rejected
 from pipeline.dataset.sample import Text
@@ -49,25 +49,17 @@ def describe(text: Text) -> tuple[str, Table]:
         raise _without_rows(text)
     header, *rows = sampled
     where = f"line {header.line}"
-    check_names(header.cells, where)
     _check_header(header.cells, where)
+    check_names(header.cells, where)
     _check_shape(header, rows)
     table = _table(header.cells, [r.cells for r in rows if _fits(r, header)])
-    if all(map(_is_number, header.cells)):
+    if numbers := _data_in_header(table):
         told = (
-            "The first row is read as the columns' names, though all of them are numbers: "
-            f"{listing(header.cells)}. If it is data, put a row of names before it."
+            f"The first row is read as the columns' names, and looks like data: {listing(numbers)}."
+            " If it is, put a row of names before it."
         )
         table = replace(table, warnings=(*table.warnings, told))
     return delimiter, table
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def sniff_delimiter(text: Text) -> str:
@@ -164,6 +156,16 @@ def _check_header(names: Sequence[str], where: str) -> None:
             "names before it.",
             where,
         )
+
+
+def _data_in_header(table: Table) -> list[str]:
+    """The names that are numbers, over columns of numbers; years in a row among others are not."""
+    found = [
+        column.name
+        for column in table.columns
+        if is_numeric(column.type) and looks_numeric(column.name)
+    ]
+    return [] if _count_up(found) and len(found) < len(table.columns) else found
 
 
 def _count_up(names: Sequence[str]) -> bool:

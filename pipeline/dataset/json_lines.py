@@ -91,6 +91,9 @@ def _lines(text: Text) -> Iterator[tuple[int, str]]:
 
 def _parse(line: str) -> dict[str, Any]:
     row = json.loads(line)
+    if "\\ud" in line.lower():
+        # Half of a surrogate pair is no character; UnicodeEncodeError is a ValueError.
+        json.dumps(row, ensure_ascii=False).encode()
     if not isinstance(row, dict):
         raise ValueError(f"an object was expected, not {quoted(line)}")
     return row

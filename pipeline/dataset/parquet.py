@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from contracts.manifest import Column
 from pipeline.dataset.column_types import is_text
 from pipeline.dataset.content import PARQUET_MAGIC
 from pipeline.dataset.limits import READ_LIMIT, MiB
 from pipeline.dataset.parquet_chunks import repeating_columns
-from pipeline.dataset.problems import rejected
+from pipeline.dataset.problems import quoted, rejected
 from pipeline.dataset.sample import File
 from pipeline.dataset.table import Table, check_names
 from pipeline.errors import InputRejected
@@ -26,9 +27,11 @@ def describe(file: File, size: int) -> Table:
     try:
         rows, table = _parse(footer)
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
+        told = " ".join(str(error).split())
         raise rejected(
             "corrupt_parquet",
-            f"The Parquet footer is damaged ({error}). Write the file and upload it again.",
+            f"The Parquet footer is damaged, or uses what is not read here ({told}). Write the "
+            "file and upload it again.",
             "footer",
         ) from error
     if not rows:
@@ -44,8 +47,26 @@ def _parse(footer: bytes) -> tuple[int, Table]:
 
     parsed = pq.ParquetFile(pa.BufferReader(PARQUET_MAGIC + footer))
     columns = tuple(Column(field.name, str(field.type)) for field in parsed.schema_arrow)
+    for field in parsed.schema_arrow:
+        if has_empty_struct(field.type):
+            raise rejected(
+                "unsupported_parquet",
+                f"Column {quoted(field.name)} has a struct without fields, which no reader here "
+                "takes. Write the file without it and upload it again.",
+                "schema",
+            )
     texts = [column.name for column in columns if is_text(column.type)]
-    return parsed.metadata.num_rows, Table(columns, repeating_columns(footer, texts))
+    groups = range(parsed.metadata.num_row_groups)
+    rows = sum(parsed.metadata.row_group(group).num_rows for group in groups)
+    return rows, Table(columns, repeating_columns(footer, texts))
+
+
+def has_empty_struct(type_: Any) -> bool:
+    """Whether the Arrow type is or holds a struct without fields."""
+    import pyarrow.types as pt
+
+    inner = [type_.field(index).type for index in range(type_.num_fields)]
+    return (pt.is_struct(type_) and not inner) or any(map(has_empty_struct, inner))
 
 
 def _read_footer(file: File, size: int) -> bytes:

@@ -1,7 +1,7 @@
 """The codes with which validation rejects a dataset.
 
 the object     gone, unreadable, empty, read_limit
-its content    unsupported_format, encoding, nul_byte, truncated,
+its content    unsupported_format, unsupported_parquet, encoding, nul_byte, truncated,
                corrupt_gzip, corrupt_zstd, corrupt_parquet
 its rows       no_rows, no_header, blank_header, duplicate_header, too_many_columns,
                ragged_rows, unterminated_quote, field_too_large, row_too_large, invalid_json

@@ -15,6 +15,7 @@ MAGIC = {Compression.GZIP: b"\x1f\x8b", Compression.ZSTD: b"\x28\xb5\x2f\xfd"}
 
 _UNPACK_STEP = 1 << 16
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+FEWEST_BYTES_OF_UTF16 = 16
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -125,6 +126,8 @@ def _check_unicode_form(data: bytes) -> None:
 
 def _every_other_byte_is_nul(data: bytes) -> bool:
     """As in UTF-16 of mostly Latin letters that has no byte order mark."""
+    if len(data) < FEWEST_BYTES_OF_UTF16:
+        return False
     halves = (data[0::2], data[1::2])
     shares = sorted(half.count(0) / max(1, len(half)) for half in halves)
     return shares[0] < 0.1 and shares[1] > 0.5

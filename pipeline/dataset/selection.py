@@ -43,7 +43,7 @@ def select(table: Table, options: Options) -> Selection:
         raise rejected(
             "no_numeric_column",
             f"No numeric column is left to normalize. The columns are {_with_types(types)}. "
-            "Upload numbers, or choose other columns.",
+            + " ".join([*table.warnings[:1], "Upload numbers, or choose other columns."]),
         )
     return Selection(normalize, group_by)
 

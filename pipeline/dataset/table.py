@@ -38,15 +38,16 @@ def check_names(names: Sequence[str], where: str | None = None) -> None:
     if blank:
         raise rejected(
             "blank_header",
-            f"Column {blank[0]} of {len(names)} has no name. Name every column, or take away "
-            "the delimiter that is too many.",
+            f"Column {blank[0]} of {len(names)} has no name. Name every column; in CSV, a "
+            "delimiter too many makes such a one.",
             where,
         )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise rejected(
             "duplicate_header",
-            f"More than one column has the name {listing(repeated)}. Give each its own.",
+            f"More than one column has the name {listing(repeated)}. Give each its own; if these "
+            "are data, put a row of names before them.",
             where,
         )
 

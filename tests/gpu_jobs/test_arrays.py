@@ -6,8 +6,10 @@ from decimal import Decimal
 import numpy
 import pyarrow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gpu_jobs.arrays import to_block, to_column
+from gpu_jobs.arrays import decimal_to_double, to_block, to_column
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,12 @@ def test_a_column_without_nan_has_no_null():
 def test_a_column_that_does_not_lie_together_is_taken_value_by_value():
     block = numpy.array([[1.0, 2.0], [3.0, 4.0]])
     assert to_column(block[:, 1], pyarrow.float64()).to_pylist() == [2.0, 4.0]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(10**15) + 1, 10**15 - 1))), st.integers(0, 15))
+def test_a_decimal_becomes_the_nearest_double(unscaled, scale):
+    decimals = [None if n is None else Decimal(n).scaleb(-scale) for n in unscaled]
+    array = pyarrow.array(decimals, pyarrow.decimal128(15, scale))
+    nearest = [None if value is None else float(value) for value in decimals]
+    assert decimal_to_double(array).to_pylist() == nearest
+    assert decimal_to_double(array[1:]).to_pylist() == nearest[1:]

@@ -337,3 +337,12 @@ def test_whole_numbers_that_pass_through_become_fractions_where_none_is_rounded(
     assert not culprit or (
         f"{culprit!r} stands in line {rows.index(culprit) + 2} of a.csv." in csv.warnings[0]
     )
+
+
+def test_no_row_of_a_dataset_is_taken_for_its_end(reader, tmp_path):
+    row = ",".join("\x1c" * 3)
+    assert rows_of(reader({"a": "int64", "b": "int64"}, f"a,b\n1,2\n{row}\n3,4\n".encode())) == [
+        (1.0, 2.0),
+        (3.0, 4.0),
+    ]
+    assert [bad["text"] for bad in bad_rows(tmp_path)] == [row]

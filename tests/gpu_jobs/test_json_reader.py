@@ -254,3 +254,15 @@ def test_an_endless_line_is_rejected_and_not_held(reader, small_blocks):
         "row_too_large",
         "line 2 of a.jsonl",
     )
+
+
+@pytest.mark.parametrize("beside", ["", "oops\n"])
+@pytest.mark.parametrize("blank", ["", "\n", " \n"])
+def test_a_line_is_one_object_whatever_stands_beside_it(reader, beside, blank):
+    data = f'{{"a":1}}\n{blank}{{"a":10}}{{"a":20}}\n{beside}{{"a":\n2}}\n'.encode()
+    json_reader = reader({"a": "int64"}, data)
+    assert rows_of(json_reader) == [(1.0,)]
+
+
+def test_a_carriage_return_ends_no_line(reader):
+    assert rows_of(reader({"a": "int64", "b": "list"}, b'{"a":1,\r"b":[2]}\r\n')) == [(1.0, "[2]")]

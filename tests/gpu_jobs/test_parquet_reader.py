@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -257,3 +258,38 @@ def test_a_flipped_byte_is_found_by_the_page_checksum_and_placed(reader):
         "corrupt_parquet",
         "row group 1 of part-0",
     )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array([b"ok", b"Z\xfcrich"]).view(pyarrow.string()),
+        pyarrow.array([[b"Z\xfcrich"], []]).cast(pyarrow.list_(pyarrow.binary())),
+    ],
+)
+def test_text_that_is_not_utf_8_is_rejected(reader, values):
+    if pyarrow.types.is_list(values.type):
+        inner = values.values.view(pyarrow.string())
+        values = pyarrow.ListArray.from_arrays(values.offsets, inner)
+    table = pyarrow.table({"a": [1, 2], "s": values})
+    with pytest.raises(RejectedError) as caught:
+        rows_of(reader(("a",), parquet_bytes(table)))
+    assert caught.value.problem.code == "corrupt_parquet"
+    assert caught.value.problem.where == "row group 0 of part-0"
+
+
+def test_fewer_rows_than_are_announced_are_damage(reader):
+    (group,) = reader(("a",), parquet_bytes(pyarrow.table({"a": [1, 2]}))).row_groups()
+    with pytest.raises(RejectedError, match="3 rows are announced, and 2 are there"):
+        list(replace(group, rows=3).batches())
+
+
+def test_an_encrypted_file_is_unsupported_and_not_damaged(reader, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("Cannot decrypt\nColumnMetadata")
+
+    encrypted = reader(("a",), parquet_bytes(pyarrow.table({"a": [1]})))
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", refuse)
+    with pytest.raises(RejectedError, match="Cannot decrypt ColumnMetadata") as caught:
+        rows_of(encrypted)
+    assert caught.value.problem.code == "unsupported_parquet"

@@ -105,9 +105,16 @@ def test_too_many_categories_are_none():
     assert categories(MAX_CATEGORIES + 1) == ()
 
 
-def test_a_first_row_of_numbers_is_taken_for_names_with_a_warning():
-    _, table = describe(Text("1,2\n3,4\n5,6\n", complete=True))
-    assert "'1', '2'" in table.warnings[-1]
-    assert "row of names" in table.warnings[-1]
-    _, named = describe(Text("a,2\n3,4\n", complete=True))
-    assert not named.warnings
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("1,2", "'1', '2'"),
+        ("5.1,setosa", "'5.1'"),
+        ("a,b", None),
+        ("a,2019,2020", None),
+    ],
+)
+def test_a_first_row_that_looks_like_data_is_told_of(header, told):
+    row = ",".join(["3", "4", "5"][: header.count(",") + 1])
+    _, table = describe(whole(f"{header}\n{row}\n{row}\n"))
+    assert [told in warning for warning in table.warnings] == ([True] if told else [])

@@ -74,3 +74,8 @@ def test_a_line_that_is_no_object_counts_as_bad():
 def test_text_keys_whose_values_repeat_are_categories():
     rows = [{"n": i, "city": f"c{i % 3}", "name": f"n{i}", "mixed": i or "x"} for i in range(99)]
     assert describe(lines(*rows)).categories == ("city",)
+
+
+def test_a_line_with_half_a_character_is_a_bad_line():
+    text = '{"a": 1}\n{"a": 2, "\\ud800": 1}\n{"a": 3, "b": "\\ud83d\\ude00"}\n'
+    assert [column.name for column in describe(Text(text, complete=True)).columns] == ["a", "b"]

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.dataset.limits import READ_LIMIT
-from pipeline.dataset.parquet import describe
+from pipeline.dataset.parquet import describe, has_empty_struct
 from pipeline.errors import InputRejected
 
 
@@ -74,3 +74,11 @@ def test_an_error_of_the_file_itself_is_not_taken_for_a_damaged_footer():
 
     with pytest.raises(ConnectionError):
         describe(Failing(file.getvalue()), file.tell())
+
+
+def test_a_struct_without_fields_is_found_wherever_it_is():
+    empty, full = pa.struct([]), pa.struct([("a", pa.int64())])
+    for type_ in (empty, pa.struct([("a", empty)]), pa.list_(empty), pa.map_(pa.string(), empty)):
+        assert has_empty_struct(type_)
+    for type_ in (pa.int64(), full, pa.list_(full), pa.map_(pa.string(), full)):
+        assert not has_empty_struct(type_)
