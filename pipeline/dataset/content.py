@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 from contracts.manifest import Compression, Format
@@ -59,6 +60,8 @@ _COMPRESSION_OF_SUFFIX = {
     ".zst": Compression.ZSTD,
     ".zstd": Compression.ZSTD,
 }
+_FIRST_LINES = 10
+_FIRST_CHARACTERS = 1 << 16
 _NAMES = {Format.CSV: "CSV", Format.JSON_LINES: "JSON Lines", Format.PARQUET: "Parquet"}
 
 
@@ -82,7 +85,16 @@ def text_format(text: str) -> Format:
             "`jq -c '.[]'` converts it.",
             "line 1",
         )
-    return Format.JSON_LINES if _JSON_OBJECT.match(text) else Format.CSV
+    is_json = _JSON_OBJECT.match(text) or _are_mostly_objects(text)
+    return Format.JSON_LINES if is_json else Format.CSV
+
+
+def _are_mostly_objects(text: str) -> bool:
+    """Whether most of the first lines are in braces, whatever the very first one is."""
+    stripped = (line.strip() for line in text[:_FIRST_CHARACTERS].split("\n"))
+    first = list(islice(filter(None, stripped), _FIRST_LINES))
+    objects = [line for line in first if line.startswith("{") and line.endswith("}")]
+    return 2 * len(objects) > len(first)
 
 
 @dataclass(frozen=True)

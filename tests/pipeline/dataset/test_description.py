@@ -67,6 +67,13 @@ def test_json_lines_are_told_by_their_content(look):
     assert types(found) == {"city": "string", "fare": "double", "ok": "bool"}
 
 
+@pytest.mark.parametrize("first", [b"# made by hand\n", b"{a: 1}\n", b'"cut": 2}\n'])
+def test_one_odd_line_at_the_top_makes_no_csv_of_json_lines(look, first):
+    found = look(first + b'{"a": 1}\n{"a": 2}\n' * 3)
+    assert found.content.format is Format.JSON_LINES
+    assert types(found) == {"a": "int64"}
+
+
 def test_parquet_is_told_by_its_content(look):
     found = look(parquet(NUMBERS))
     assert found.content.format is Format.PARQUET
