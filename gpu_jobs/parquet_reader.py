@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow
 import pyarrow.parquet
 from pyarrow import types
@@ -22,6 +24,9 @@ from gpu_jobs.wording import quoted
 BATCH_ROWS = 131_072
 BATCH_BYTES = 16 << 20
 """A batch ends at whichever comes first, so that wide and long rows stay within bounds too."""
+
+MOST_BATCH_BYTES = 64 << 20
+"""What a batch takes at most, should every value from a dictionary be its longest one."""
 
 READ_BYTES = 1 << 20
 READ_BYTES_IN_ALL = 32 << 20
@@ -62,12 +67,15 @@ class ParquetReader:
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 encoded = metadata.row_group(group).total_byte_size
+                with _readable(f"row group {group} of {source.key}"):
+                    longest = _longest_values(self._path(index), metadata, group, column_types)
                 yield RowGroup(
                     key=source.key,
                     path=self._path(index),
                     group=group,
                     rows=rows,
                     nbytes=max(encoded, int((rows + 8) * row_bytes)),
+                    most_rows=MOST_BATCH_BYTES // (longest + math.ceil(row_bytes)),
                     types=column_types,
                     metadata=metadata,
                 )
@@ -117,7 +125,8 @@ class ParquetReader:
 class RowGroup:
     """One row group of the local copy at `path`, to be read as often as it is asked.
 
-    `nbytes` is the size of its rows in memory, about. `metadata` is the file's, None when it is to
+    `nbytes` is the size of its rows in memory, about; of `most_rows` none is too large a batch,
+    however they are spread. `metadata` is the file's, None when it is to
     be read again. Text that `is_checked` was found to be UTF-8 before.
     """
 
@@ -126,21 +135,21 @@ class RowGroup:
     group: int
     rows: int
     nbytes: int
+    most_rows: int
     types: Mapping[str, Any]
     metadata: Any = None
     is_checked: bool = False
 
     def batches(self) -> Iterator[Any]:
         """The rows, on this thread alone. Raises RejectedError."""
-        batch_rows = BATCH_BYTES * self.rows // max(1, self.nbytes)
+        fitting = BATCH_BYTES * self.rows // max(1, self.nbytes)
+        batch_rows = max(1, min(BATCH_ROWS, fitting, self.most_rows))
         with (
             _readable(f"row group {self.group} of {self.key}"),
             _parquet_file(self.path, len(self.types), self.metadata) as file,
         ):
             found = 0
-            for batch in file.iter_batches(
-                max(1, min(BATCH_ROWS, batch_rows)), row_groups=[self.group], use_threads=False
-            ):
+            for batch in file.iter_batches(batch_rows, row_groups=[self.group], use_threads=False):
                 found += batch.num_rows
                 if not self.is_checked:
                     _check_text(batch)
@@ -186,6 +195,33 @@ def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:
         return bits / 8
     sample = next(file.iter_batches(SAMPLE_ROWS, columns=unknown, use_threads=False), None)
     return bits / 8 + (MARGIN * sample.nbytes / sample.num_rows if sample else 0)
+
+
+def _longest_values(path: Path, metadata: Any, group: int, column_types: Mapping[str, Any]) -> int:
+    """The bytes of the longest values that the row group's dictionaries have, one of each column.
+
+    A dictionary has a long value once, so neither the first rows nor the encoded size tell of it.
+    """
+    row_group = metadata.row_group(group)
+    columns = map(row_group.column, range(row_group.num_columns))
+    encoded = {each.path_in_schema for each in columns if each.has_dictionary_page}
+    names = [n for n, t in column_types.items() if n in encoded and _has_offsets(t)]
+    if not names:
+        return 0
+    with pyarrow.parquet.ParquetFile(path, read_dictionary=names, buffer_size=READ_BYTES) as file:
+        first = next(file.iter_batches(1, row_groups=[group], columns=names, use_threads=False))
+    dictionaries = (c.dictionary for c in first.columns if types.is_dictionary(c.type))
+    return sum(map(_longest, dictionaries))
+
+
+def _has_offsets(type_: Any) -> bool:
+    return bool(types.is_string(type_) or types.is_binary(type_))
+
+
+def _longest(texts: Any) -> int:
+    """The bytes of the longest of a string or binary array's values."""
+    offsets = numpy.frombuffer(texts.buffers()[1], numpy.int32, len(texts) + 1, 4 * texts.offset)
+    return int(numpy.diff(offsets).max(initial=0))
 
 
 @contextmanager

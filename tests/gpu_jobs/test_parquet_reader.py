@@ -13,7 +13,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
 from gpu_jobs.errors import RejectedError  # noqa: E402
-from gpu_jobs.parquet_reader import BATCH_BYTES, ParquetReader  # noqa: E402
+from gpu_jobs.parquet_reader import BATCH_BYTES, MOST_BATCH_BYTES, ParquetReader  # noqa: E402
 
 
 def parquet_bytes(table, **options):
@@ -129,6 +129,15 @@ def test_long_values_that_a_dictionary_has_once_come_in_smaller_batches(reader):
     sizes = [batch.nbytes for batch in batches_of(reader(("a",), data))]
     assert sum(sizes) > 300_000_000
     assert max(sizes) < 1.1 * BATCH_BYTES
+
+
+def test_long_values_behind_short_ones_come_in_batches_that_stay_small(reader):
+    long = "x" * 20_000
+    texts = pyarrow.array(["a"] * 500 + [long] * 20_000).dictionary_encode()
+    table = pyarrow.table({"a": range(20_500), "s": texts.cast(pyarrow.string())})
+    batches = batches_of(reader(("a",), parquet_bytes(table)))
+    assert sum(batch.num_rows for batch in batches) == 20_500
+    assert max(batch.nbytes for batch in batches) <= MOST_BATCH_BYTES
 
 
 def test_files_may_have_their_columns_in_another_order(reader):
