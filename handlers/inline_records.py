@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from contracts.codec import from_plain
 from contracts.layout import INLINE_PREFIX, INPUT_PREFIX, S3Uri
 from contracts.manifest import Options
+from contracts.outage import is_outage
 from contracts.problem import Problem
 from contracts.storage import create_object
 from handlers.problem_details import HttpProblem, bad_request
@@ -136,8 +137,8 @@ def _taken(job_id: str) -> HttpProblem:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether S3 said no to the only try; an earlier try may have stored the object."""
-    if not isinstance(error, ClientError):
+    """Whether S3 said no to the only try, and will again; an earlier try may have stored it."""
+    if not isinstance(error, ClientError) or is_outage(error):
         return False
     return not error.response["ResponseMetadata"].get("RetryAttempts")
 

@@ -17,14 +17,22 @@ from pipeline.settings import ReconcileSettings, from_environment
 
 logger = Logger(service="reconcile")
 
+FEW = 100
+"""So many messages are worked off within seconds."""
+
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Send a CheckJob for each unfinished job; a second one for the same job does no harm."""
+    """Send a CheckJob for each unfinished job; a second one for the same job does no harm.
+
+    A queue that is behind has word of most jobs already, and is given no more.
+    """
     settings = from_environment(ReconcileSettings)
     queue = work_queue(settings.work_queue_url)
-    checked = 0
-    for job in job_store(settings.jobs_table).unfinished():
-        queue.send(CheckJob(job.job_id))
-        checked += 1
-    logger.info("reconciled", jobs=checked)
+    job_ids = [job.job_id for job in job_store(settings.jobs_table).unfinished()]
+    if (waiting := queue.waiting()) > max(len(job_ids), FEW):
+        logger.warning("the queue is behind", waiting=waiting, jobs=len(job_ids))
+        return
+    for job_id in job_ids:
+        queue.send(CheckJob(job_id))
+    logger.info("reconciled", jobs=len(job_ids))

@@ -17,6 +17,12 @@ class WorkQueue:
         self._sqs = sqs
         self._url = url
 
+    def waiting(self) -> int:
+        """How many messages could be delivered now, about."""
+        name = "ApproximateNumberOfMessages"
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
     def send(self, message: OwnMessage, delay_seconds: int = 0) -> None:
         """Enqueue `message`, to be delivered after `delay_seconds`, LONGEST_DELAY at most."""
         self._sqs.send_message(

@@ -2,9 +2,11 @@
 
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -145,10 +147,6 @@ class Sabotage:
         calls = (self.folder / f"{job_id}.calls").read_text().splitlines()
         return [Point(call, n + 1) for call, times in Counter(calls).items() for n in range(times)]
 
-    def reconcile(self) -> None:
-        """Have unfinished jobs looked after now, instead of within a minute."""
-        self.invoke("reconcile", {})
-
     def invoke(self, function: str, payload: dict[str, Any]) -> None:
         """Have a function called, as AWS' own events do."""
         self.client("lambda").invoke(
@@ -166,17 +164,28 @@ class Sabotage:
             if variables(function).get("POWERTOOLS_SERVICE_NAME") == name
         )
 
-    def ended(
-        self, job_ids: Iterable[str], *, reconciled: bool, period_s: float = 20.0
-    ) -> dict[str, dict[str, Any]]:
+    @contextmanager
+    def reconciling(self, period_s: float = 20.0) -> Iterator[None]:
+        """Unfinished jobs are looked after every so many seconds, and not every minute."""
+        done = threading.Event()
+
+        def reconcile() -> None:
+            while not done.wait(period_s):
+                self.invoke("reconcile", {})
+
+        reconciler = threading.Thread(target=reconcile)
+        reconciler.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reconciler.join()
+
+    def ended(self, job_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The jobs' documents, once all have ended or none does any more."""
         left, moved_at = set(job_ids), time.monotonic()
-        reconciled_at = moved_at
         documents: dict[str, dict[str, Any]] = {}
         while left and time.monotonic() - moved_at < STALLED_S:
-            if reconciled and time.monotonic() - reconciled_at > period_s:
-                self.reconcile()
-                reconciled_at = time.monotonic()
             for document in self._listed():
                 job_id = document["job_id"]
                 if job_id in left and document["status"] in ENDS:

@@ -35,7 +35,7 @@ def post(sabotage: Sabotage, job_id: str) -> list[str]:
 
 def rerun(sabotage: Sabotage, job_id: str) -> list[str]:
     sabotage.upload(job_id)
-    sabotage.ended([job_id], reconciled=True)
+    sabotage.ended([job_id])
     status, document = sabotage.post(f"/jobs/{job_id}/rerun", {"whole": True})
     assert status == 202
     return [job_id, document["job_id"]]
@@ -103,10 +103,11 @@ def run(sabotage: Sabotage, tried: dict[str, Case]) -> None:
         sabotage.plan(job_id, case.point, case.mishap)
         return case.way(sabotage, job_id)
 
-    with ThreadPoolExecutor(AT_ONCE) as entering:
-        entered = dict(zip(tried, entering.map(enter, tried), strict=True))
-    ids = {each for job_ids in entered.values() for each in job_ids}
-    for document in sabotage.ended(ids, reconciled=True).values():
+    with sabotage.reconciling():
+        with ThreadPoolExecutor(AT_ONCE) as entering:
+            entered = dict(zip(tried, entering.map(enter, tried), strict=True))
+        documents = sabotage.ended(each for job_ids in entered.values() for each in job_ids)
+    for document in documents.values():
         case = next(tried[job_id] for job_id in tried if document["job_id"] in entered[job_id])
         ends = {"COMPLETED", "CANCELLED"} if case.way is cancel else {"COMPLETED"}
         assert document["status"] in ends, (case, document["error"])
@@ -126,14 +127,15 @@ def discovered(
 ) -> list[Point]:
     """What is called about a job that nobody looks after, and what besides when somebody does."""
     quiet = next(job_ids)
-    sabotage.ended(way(sabotage, quiet), reconciled=False)
+    sabotage.ended(way(sabotage, quiet))
     points = sabotage.points(quiet)
     if way is upload:
         known = {point.call for point in points}
         others: set[str] = set()
         while not any(call.startswith("reconcile") for call in others):
             checked = next(job_ids)
-            sabotage.ended(way(sabotage, checked), reconciled=True, period_s=0)
+            with sabotage.reconciling(period_s=0.5):
+                sabotage.ended(way(sabotage, checked))
             others |= {point.call for point in sabotage.points(checked)} - known
         points += [Point(call, 1) for call in sorted(others)]
     # A query is about many jobs, and whoever dies at it has not begun with any.

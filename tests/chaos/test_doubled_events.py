@@ -39,13 +39,13 @@ def test_the_documents_are_those_of_a_quiet_run(sabotage: Sabotage) -> None:
     quiet = {key.format("quiet"): job_id(key, "quiet") for key in DATASETS}
     for key, lines in DATASETS.items():
         put(sabotage, key, lines, "quiet")
-    before = sabotage.ended(quiet.values(), reconciled=False)
+    before = sabotage.ended(quiet.values())
     with doubled(sabotage) as counts:
         events = [put(sabotage, key, lines, "twice") for key, lines in DATASETS.items()]
         for event in random.sample(events, len(events)):
             time.sleep(random.random())
             sabotage.invoke("validate_upload", {"Records": [event]})
-        after = sabotage.ended([job_id(key, "twice") for key in DATASETS], reconciled=False)
+        after = sabotage.ended([job_id(key, "twice") for key in DATASETS])
         time.sleep(LONGEST_DELAY_S)
     print(f"\n{counts[0]} messages, each delivered twice")
     assert counts[0] > 3 * len(DATASETS)

@@ -30,7 +30,8 @@ def test_fifty_jobs_end_though_workers_and_jobs_are_killed(sabotage: Sabotage) -
     killer = threading.Thread(target=kill, args=(home, killed, done))
     killer.start()
     try:
-        documents = sabotage.ended(ids, reconciled=True)
+        with sabotage.reconciling():
+            documents = sabotage.ended(ids)
     finally:
         done.set()
         killer.join()

@@ -460,13 +460,13 @@ def test_records_that_may_have_been_stored_leave_the_job_to_validation(
     assert ("Contents" in s3.list_objects_v2(Bucket="ingest")) is is_stored
 
 
-def test_a_refusal_after_a_lost_answer_leaves_the_job_to_validation_too(
-    store: JobStore, s3: Any
+@pytest.mark.parametrize(
+    "metadata", [{"RetryAttempts": 3, "HTTPStatusCode": 403}, {"HTTPStatusCode": 503}]
+)
+def test_a_refusal_that_may_be_none_leaves_the_job_to_validation_too(
+    store: JobStore, s3: Any, metadata: dict[str, int]
 ) -> None:
-    response = {
-        "Error": {"Code": "SlowDown", "Message": ""},
-        "ResponseMetadata": {"RetryAttempts": 3},
-    }
+    response = {"Error": {"Code": "Odd", "Message": ""}, "ResponseMetadata": metadata}
     with answering(s3, "before-call.s3.PutObject", ClientError(response, "PutObject")):  # type: ignore[arg-type]
         answer = call("POST", "/jobs", '{"data": [{"x": 1}], "job_id": "mine"}')
 

@@ -56,3 +56,16 @@ def test_jobs_beyond_the_first_page_are_checked_too(store: JobStore, work_queue:
         save(store, f"job-{number}", Status.PROCESSING)
     handler({}, CONTEXT)
     assert len(checked(work_queue)) == PAGE + 5
+
+
+def test_a_queue_that_is_behind_is_given_no_more(
+    store: JobStore, work_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.reconcile.FEW", 1)
+    save(store, "job", Status.PROCESSING)
+    for _ in range(2):
+        handler({}, CONTEXT)
+    handler({}, CONTEXT)
+    assert checked(work_queue) == ["job", "job"]
+    handler({}, CONTEXT)
+    assert checked(work_queue) == ["job"]
