@@ -30,7 +30,7 @@ from handlers.inline_records import parse_submission, submit
 from handlers.job_controls import parse_reason, parse_whole, start_rerun
 from handlers.problem_details import HttpProblem, bad_request
 from handlers.quarantine import QuarantinePage, read_quarantine
-from handlers.redrive import Choice, parse_redrive
+from handlers.redrive import Choice, note_redrive, parse_redrive
 from handlers.request_body import refuse_unknown
 from handlers.spent import spent_usd
 from handlers.stored_report import read_report
@@ -138,8 +138,9 @@ def rerun_job(job_id: str) -> Response[str]:
     settings = from_environment(ApiSettings)
     whole = parse_whole(_body())
     job = _job(job_id, settings)
-    objects = Objects(client("s3"))
-    rerun = start_rerun(job, whole, job_store(settings.jobs_table), objects, settings)
+    store, objects = job_store(settings.jobs_table), Objects(client("s3"))
+    rerun = start_rerun(job, whole, store, objects, settings)
+    store.change(job, lambda read: read.rerun_as(rerun.job_id, now()))
     try:
         work_queue(settings.work_queue_url).send(DatasetValidated(rerun.job_id))
     except (BotoCoreError, ClientError):
@@ -194,6 +195,8 @@ def redrive_dead_letters() -> Response[str]:
     choice, dry_run = parse_redrive(_body())
     letters = _dead_letters()
     chosen = letters.listed(choice.takes) if dry_run else letters.redrive(choice.takes)
+    if not dry_run:
+        note_redrive(chosen, job_store(from_environment(ApiSettings).jobs_table))
     body = {"dry_run": dry_run, "dead_letters": [to_plain(letter) for letter in chosen]}
     return _json(HTTPStatus.OK, body)
 

@@ -1,12 +1,17 @@
-"""Which dead letters a request is about."""
+"""Which dead letters a request is about, and word of it in the jobs' histories."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from handlers.problem_details import bad_request
 from handlers.request_body import parse_object, refuse_unknown
+from pipeline.clock import now
 from pipeline.dead_letters import DeadLetter
+from pipeline.model import Job
+from pipeline.store import JobStore
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,16 @@ def parse_redrive(text: str) -> tuple[Choice, bool]:
     if not isinstance(dry_run, bool):
         raise bad_request("dry_run must be true or false.")
     return Choice(body.get("job_id"), body.get("kind")), dry_run
+
+
+def note_redrive(letters: Iterable[DeadLetter], store: JobStore) -> None:
+    """Have the jobs that the letters are about tell of it; they are on their way by now."""
+    kinds = {letter.job_id: letter.kind for letter in letters if letter.job_id}
+    for job_id, kind in kinds.items():
+        job = store.find(job_id)
+        if job is not None:
+            store.change(job, partial(_redriven, kind))
+
+
+def _redriven(kind: str, job: Job) -> Job:
+    return job.redriven(kind, now())

@@ -278,6 +278,15 @@ class Job:
         detail = f"rerun of {self.rerun_of}" if self.rerun_of else self.source.key
         return self._noting(self.created_at, "job", self.status.value, detail)
 
+    def rerun_as(self, job_id: str, now: str) -> Job:
+        """This job, which has ended, of which that one is a rerun."""
+        is_told = any((line.event, line.detail) == ("rerun", job_id) for line in self.history)
+        return self if is_told else self._noting(now, "job", "rerun", job_id)
+
+    def redriven(self, kind: str, now: str) -> Job:
+        """This job, about which a dead letter of that kind is on its way again."""
+        return self._noting(now, "job", "redriven", kind)
+
     def seen_arriving(self, now: str) -> Job:
         """This job over a folder that may not be whole yet."""
         job = replace(self, updated_at=now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from pipeline.application import Application
@@ -35,7 +33,7 @@ class Registration:
         new = _new_job(application, other_id).with_warnings((told,))
         own, is_new = self._find_or_create(new)
         warning = f"{_uri(own.source)} asked for this job's id too; it is {other_id!r}."
-        self._change(job, lambda read: read.with_warnings((warning,)))
+        self._store.change(job, lambda read: read.with_warnings((warning,)))
         return own if is_new else self._known(own, application)
 
     def find(self, upload: Upload) -> Job | None:
@@ -68,15 +66,7 @@ class Registration:
             adopted = replace(read, source=_source(application), options=application.options)
             return adopted.advance(Status.VALIDATING, now())
 
-        return self._change(job, told)
-
-    def _change(self, job: Job, change: Callable[[Job], Job]) -> Job:
-        """Save `change` of the job, as it is by then."""
-        while (changed := change(job)) != job:
-            with suppress(LostRace):
-                return self._store.save(changed)
-            job = self._store.get(job.job_id)
-        return job
+        return self._store.change(job, told)
 
 
 def _is_of(upload: Upload, job: Job) -> bool:

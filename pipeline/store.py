@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,6 +76,14 @@ class JobStore:
             if self.find(job.job_id) != saved:
                 raise LostRace(job.job_id) from error
         return saved
+
+    def change(self, job: Job, change: Callable[[Job], Job]) -> Job:
+        """Save `change` of the job, as it is by then, unless it changes nothing."""
+        while (changed := change(job)) != job:
+            with suppress(LostRace):
+                return self.save(changed)
+            job = self.get(job.job_id)
+        return job
 
     def list(
         self,

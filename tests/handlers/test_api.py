@@ -621,6 +621,8 @@ def test_a_rerun_is_a_new_job_with_a_manifest_of_its_own(
     assert call("POST", "/jobs/trips/rerun", other).json["job_id"] == "trips-rerun-2"
     store.save(store.get("trips-rerun-1").advance(Status.FAILED, LATER))
     assert call("POST", "/jobs/trips/rerun", body).json["job_id"] == "trips-rerun-3"
+    told = [line.detail for line in store.get("trips").history if line.event == "rerun"]
+    assert told == ["trips-rerun-1", "trips-rerun-2", "trips-rerun-3"]
     assert call("GET", "/jobs/trips-rerun-1").json["rerun_of"] == "trips"
 
 
@@ -694,12 +696,18 @@ def test_dead_letters_are_told_with_their_reasons(letters: DeadLetters) -> None:
     assert call("GET", "/dead-letters", kind="aws.batch").json["dead_letters"] == []
 
 
-def test_dead_letters_are_sent_again_unless_it_is_a_dry_run(letters: DeadLetters) -> None:
+def test_dead_letters_are_sent_again_unless_it_is_a_dry_run(
+    store: JobStore, letters: DeadLetters
+) -> None:
+    store.save(under_way("b"))
     dry = call("POST", "/dead-letters/redrive", '{"kind": "CheckJob", "dry_run": true}')
     assert (dry.json["dry_run"], len(dry.json["dead_letters"])) == (True, 2)
+    assert store.get("b").history == ()
     done = call("POST", "/dead-letters/redrive", '{"job_id": "b", "kind": null}')
     assert [letter["job_id"] for letter in done.json["dead_letters"]] == ["b"]
     assert [letter.job_id for letter in letters.listed(lambda _: True)] == ["a"]
+    told = [(line.event, line.detail) for line in store.get("b").history]
+    assert told == [("redriven", "CheckJob")]
 
 
 @pytest.mark.parametrize("body", ['{"job": "a"}', '{"job_id": 1}', '{"dry_run": "yes"}'])
