@@ -57,6 +57,9 @@ WAYS: tuple[Callable[[Sabotage, str], list[str]], ...] = (
 )
 """How a job comes in; each gives the ids of the jobs that are to end."""
 
+OF_THE_API = {rerun, cancel}
+"""Ways on which only what the API does is new: what comes then, other jobs have as well."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -119,6 +122,8 @@ def cases(sabotage: Sabotage, job_ids: Iterator[str]) -> Iterator[Case]:
     for way in WAYS:
         new = [point for point in discovered(sabotage, way, job_ids) if point not in known]
         known.update(new)
+        if way in OF_THE_API:
+            new = [point for point in new if point.call.startswith("api ")]
         yield from (Case(way, point, mishap) for point in new for mishap in point.mishaps)
 
 
