@@ -60,7 +60,7 @@ class NormalizationActor(StageActor):
             batch_id = self.aws.batch_jobs.find(name, use_gpu=attempt.use_gpu)
         if batch_id is None:
             return never_launched(job, attempt)
-        self.aws.batch_jobs.stop(batch_id, f"bigdata-serverless: {attempt.stop}")
+        self.aws.batch_jobs.stop(batch_id, f"bigdata-serverless: {attempt.stop or 'given up'}")
         if attempt.external_id is None:
             return StageLaunched(job.job_id, order.stage, order.number, batch_id)
         return None

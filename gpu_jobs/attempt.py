@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,12 @@ class Attempt:
         Batch starts a job again under its own id when the host is lost; the fence lets it in.
         """
         place = self._output.join(FENCE_NAME)
-        create_object(place, self._batch_job_id.encode(), self._s3)
-        body: bytes = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-        return body.decode()
+        while not create_object(place, self._batch_job_id.encode(), self._s3):
+            with suppress(self._s3.exceptions.NoSuchKey):
+                answer = self._s3.get_object(Bucket=place.bucket, Key=place.key)
+                owner: bytes = answer["Body"].read()
+                return owner.decode()
+        return self._batch_job_id
 
     def marker(self) -> Marker | None:
         """The marker that an earlier run of the same Batch job has left, if it came so far."""

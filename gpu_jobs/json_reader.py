@@ -104,7 +104,9 @@ class JsonReader:
 
     def _parse_block(self, block: Block) -> list[Any] | None:
         """The batches of `block`; None when its lines have to tell what is wrong with it."""
-        if self._is_nested:
+        objects = _objects(block.text)
+        # At a text that begins with null pyarrow ends the process.
+        if self._is_nested or objects is None:
             return None
         try:
             table = pyarrow.json.read_json(
@@ -121,7 +123,7 @@ class JsonReader:
             # Parsing takes any bytes for text.
             table.validate(full=True)
             # Of several documents on a line pyarrow takes all, and of one on several lines too.
-            if table.num_rows != _objects(block.text):
+            if table.num_rows != objects:
                 return None
         except pyarrow.ArrowInvalid:
             return None

@@ -203,19 +203,26 @@ def _longest_values(path: Path, metadata: Any, group: int, column_types: Mapping
     A dictionary has a long value once, so neither the first rows nor the encoded size tell of it.
     """
     row_group = metadata.row_group(group)
-    columns = map(row_group.column, range(row_group.num_columns))
-    encoded = {each.path_in_schema for each in columns if each.has_dictionary_page}
-    names = [n for n, t in column_types.items() if n in encoded and _has_offsets(t)]
-    if not names:
+    chunks = map(row_group.column, range(row_group.num_columns))
+    encoded = {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page}
+    names = [n for n, t in column_types.items() if n in encoded and _is_of_any_length(t)]
+    if not names or not row_group.num_rows:
         return 0
-    with pyarrow.parquet.ParquetFile(path, read_dictionary=names, buffer_size=READ_BYTES) as file:
-        first = next(file.iter_batches(1, row_groups=[group], columns=names, use_threads=False))
-    dictionaries = (c.dictionary for c in first.columns if types.is_dictionary(c.type))
+    with pyarrow.parquet.ParquetFile(
+        path, metadata=metadata, read_dictionary=names, buffer_size=READ_BYTES
+    ) as file:
+        batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)
+        columns = first.columns if (first := next(batches, None)) else []
+    dictionaries = (each.dictionary for each in columns if types.is_dictionary(each.type))
     return sum(map(_longest, dictionaries))
 
 
-def _has_offsets(type_: Any) -> bool:
-    return bool(types.is_string(type_) or types.is_binary(type_))
+def _is_of_any_length(type_: Any) -> bool:
+    """Text or bytes, whose dictionaries all come as string or binary."""
+    return type_ in (
+        *(pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()),
+        *(pyarrow.binary(), pyarrow.large_binary(), pyarrow.binary_view()),
+    )
 
 
 def _longest(texts: Any) -> int:

@@ -196,7 +196,10 @@ def redrive_dead_letters() -> Response[str]:
     letters = _dead_letters()
     chosen = letters.listed(choice.takes) if dry_run else letters.redrive(choice.takes)
     if not dry_run:
-        note_redrive(chosen, job_store(from_environment(ApiSettings).jobs_table))
+        try:
+            note_redrive(chosen, job_store(from_environment(ApiSettings).jobs_table))
+        except (BotoCoreError, ClientError):
+            logger.exception("the letters are on their way; not every history tells of it")
     body = {"dry_run": dry_run, "dead_letters": [to_plain(letter) for letter in chosen]}
     return _json(HTTPStatus.OK, body)
 

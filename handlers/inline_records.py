@@ -23,7 +23,7 @@ from handlers.request_body import is_utf8, parse_object, refuse_unknown
 from pipeline.clock import now
 from pipeline.dataset.identity import JOB_ID
 from pipeline.dataset.metadata import to_metadata
-from pipeline.dataset.options import DTYPES
+from pipeline.dataset.options import DTYPES, parse_options
 from pipeline.errors import InputRejected, LostRace
 from pipeline.model import Job, Source, Status
 from pipeline.store import JobStore
@@ -64,7 +64,9 @@ def parse_submission(text: str) -> Submission:
     options = _options(body.get("processing_config", {}))
     job_id = _job_id(body.get("job_id"))
     try:
-        return Submission(job_id, lines, options, to_metadata(options, job_id))
+        metadata = to_metadata(options, job_id)
+        # As validation will read them, so that the job's record says the same before and after.
+        return Submission(job_id, lines, parse_options(metadata), metadata)
     except InputRejected as error:
         raise bad_request(error.problem.message) from error
 
@@ -87,14 +89,18 @@ def submit(submission: Submission, store: JobStore, s3: Any, ingest_bucket: str)
             ContentType="application/jsonl",
             Metadata=submission.metadata,
         )
-        is_ours = was_put or _body(place, s3) == submission.lines
+        stored = submission.lines if was_put else _body(place, s3)
     except Exception as error:
         if not is_new or not _is_refusal(error):
             raise _outcome_unknown(submission.job_id) from error
-        failure = Problem("upload_failed", "The records could not be stored; submit them again.")
+        failure = Problem(
+            "upload_failed", "The records could not be stored; submit them again as another job."
+        )
         store.save(job.advance(Status.FAILED, now(), failure))
         raise
-    if not is_ours:
+    if stored is None and not job.status.is_end:
+        raise _outcome_unknown(submission.job_id)
+    if stored != submission.lines:
         raise _taken(submission.job_id)
     return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -66,15 +67,11 @@ def start_rerun(
         place = JobLayout(settings.results_bucket, job_id).manifest
         rerun = rerun_of(job, job_id, now(), whole=whole)
         found = store.find(job_id)
+        # Another job may be on its way to the same id.
+        if found is None and objects.create(replace(manifest, job_id=job_id), place):
+            with suppress(LostRace):
+                return store.save(rerun)
+        found = found or store.find(job_id)
         if found is not None and is_same_rerun(found, rerun):
             return found
-        if found is not None:
-            continue
-        # Another job may be on its way to the same id.
-        if not objects.create(replace(manifest, job_id=job_id), place):
-            continue
-        try:
-            return store.save(rerun)
-        except LostRace:
-            continue
     raise AssertionError("there is always another id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,14 +39,10 @@ def parse_redrive(text: str) -> tuple[Choice, bool]:
     return Choice(body.get("job_id"), body.get("kind")), dry_run
 
 
-def note_redrive(letters: Iterable[DeadLetter], store: JobStore) -> None:
+def note_redrive(letters: Sequence[DeadLetter], store: JobStore) -> None:
     """Have the jobs that the letters are about tell of it; they are on their way by now."""
-    kinds = {letter.job_id: letter.kind for letter in letters if letter.job_id}
-    for job_id, kind in kinds.items():
+    for job_id in {letter.job_id for letter in letters if letter.job_id}:
+        kinds = {letter.kind for letter in letters if letter.job_id == job_id}
         job = store.find(job_id)
         if job is not None:
-            store.change(job, partial(_redriven, kind))
-
-
-def _redriven(kind: str, job: Job) -> Job:
-    return job.redriven(kind, now())
+            store.change(job, partial(Job.redriven, kinds=", ".join(sorted(kinds)), now=now()))

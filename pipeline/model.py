@@ -214,7 +214,7 @@ class Job:
     """One run over one dataset: all of the flow's durable state.
 
     `version` counts the saves; a save is conditional on it. 0 has never been saved.
-    `duplicate_events` counts how often S3 told of the upload once more, `resumptions` how often
+    `duplicate_events` counts how often validation was called once more, `resumptions` how often
     the function of the present status, having fallen silent, was called again. `content` stands for
     what a result follows from, once that is known; `reused_from` is the job whose result this one
     has.
@@ -283,9 +283,9 @@ class Job:
         is_told = any((line.event, line.detail) == ("rerun", job_id) for line in self.history)
         return self if is_told else self._noting(now, "job", "rerun", job_id)
 
-    def redriven(self, kind: str, now: str) -> Job:
-        """This job, about which a dead letter of that kind is on its way again."""
-        return self._noting(now, "job", "redriven", kind)
+    def redriven(self, kinds: str, now: str) -> Job:
+        """This job, about which dead letters of those kinds are on their way again."""
+        return self._noting(now, "job", "redriven", kinds)
 
     def seen_arriving(self, now: str) -> Job:
         """This job over a folder that may not be whole yet."""

@@ -315,7 +315,9 @@ def _take_up(before: Job, after: Job, attempt: Attempt, turn: Turn) -> Decision:
             is_asked = is_new or (after.cancellation and not before.cancellation)
             return Decision(after, LookAgain(math.ceil(left)) if is_asked else None)
         if attempt.claims == MAX_CLAIMS:
-            return Decision(_given_up(after, attempt, turn), StopStage(stage, number))
+            # The analysis takes seconds, and cannot be stopped.
+            order = None if stage is Stage.ANALYZE else StopStage(stage, number)
+            return Decision(_given_up(after, attempt, turn), order)
         attempt = replace(
             attempt,
             owner=turn.owner,

@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 
 import boto3
 
+from contracts.layout import FENCE_NAME
 from local.compute.config import StateFolder
 from local.compute.replay import Recording
 from tests.e2e.world import ENDS, Shell
@@ -208,13 +209,18 @@ class Sabotage:
             token = f"&next={page['next']}"
 
     def work(self) -> Counter[str]:
-        """How often each attempt's work was done, by its name: fences taken, and Spark runs."""
+        """How often each attempt's work was done, by its name: fences of Batch, and Spark runs."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.shell.environment["RESULTS_BUCKET"], Prefix="results/"
         )
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        fences = [key.split("/") for key in keys if key.endswith("/_fence")]
-        done = Counter(f"bigdata-{parts[1]}--{parts[3]}" for parts in fences)
+        found = [each for page in pages for each in page.get("Contents", [])]
+        # An empty one was closed and not taken; those of Spark are the replays' own.
+        fences = [each["Key"].split("/") for each in found if each["Size"]]
+        done = Counter(
+            f"bigdata-{parts[1]}--{parts[3]}"
+            for parts in fences
+            if parts[-1] == FENCE_NAME and parts[3].startswith("normalize-")
+        )
         emr = self.client("emr-serverless")
         for application in emr.list_applications()["applications"]:
             runs = emr.get_paginator("list_job_runs").paginate(applicationId=application["id"])

@@ -266,3 +266,9 @@ def test_a_line_is_one_object_whatever_stands_beside_it(reader, beside, blank):
 
 def test_a_carriage_return_ends_no_line(reader):
     assert rows_of(reader({"a": "int64", "b": "list"}, b'{"a":1,\r"b":[2]}\r\n')) == [(1.0, "[2]")]
+
+
+@pytest.mark.parametrize("first", [b"null\n", b'null{"b":5}\n', b"[1]\n", b"7\n"])
+def test_a_block_may_begin_with_anything(reader, first):
+    """At a null that begins a text pyarrow ends the process."""
+    assert rows_of(reader({"a": "int64"}, first + b'{"a":1}\n{"a":2}\n')) == [(1.0,), (2.0,)]

@@ -131,10 +131,13 @@ def test_long_values_that_a_dictionary_has_once_come_in_smaller_batches(reader):
     assert max(sizes) < 1.1 * BATCH_BYTES
 
 
-def test_long_values_behind_short_ones_come_in_batches_that_stay_small(reader):
+@pytest.mark.parametrize(
+    "type_", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view(), pyarrow.binary()]
+)
+def test_long_values_behind_short_ones_come_in_batches_that_stay_small(reader, type_):
     long = "x" * 20_000
     texts = pyarrow.array(["a"] * 500 + [long] * 20_000).dictionary_encode()
-    table = pyarrow.table({"a": range(20_500), "s": texts.cast(pyarrow.string())})
+    table = pyarrow.table({"a": range(20_500), "s": texts.cast(pyarrow.string()).cast(type_)})
     batches = batches_of(reader(("a",), parquet_bytes(table)))
     assert sum(batch.num_rows for batch in batches) == 20_500
     assert max(batch.nbytes for batch in batches) <= MOST_BATCH_BYTES
@@ -302,3 +305,12 @@ def test_an_encrypted_file_is_unsupported_and_not_damaged(reader, monkeypatch):
     with pytest.raises(RejectedError, match="Cannot decrypt ColumnMetadata") as caught:
         rows_of(encrypted)
     assert caught.value.problem.code == "unsupported_parquet"
+
+
+def test_an_empty_row_group_has_no_rows(reader):
+    table = pyarrow.table({"a": [1, 2], "s": ["x", "y"]})
+    sink = io.BytesIO()
+    with parquet.ParquetWriter(sink, table.schema) as writer:
+        for part in (table, table.slice(0, 0), table):
+            writer.write_table(part)
+    assert rows_of(reader(("a",), sink.getvalue()))["s"].to_pylist() == ["x", "y", "x", "y"]

@@ -426,6 +426,16 @@ def test_the_same_request_again_is_about_the_same_job(
     assert_problem(call("POST", "/jobs", MINE), 409, "'mine'")
 
 
+def test_the_options_of_a_post_are_those_that_validation_will_read(
+    store: JobStore, s3: Any
+) -> None:
+    config = {"columns": ["x", "x", " y"], "group_by": "city "}
+    body = {"data": [{"x": 1}], "job_id": "mine", "processing_config": config}
+    assert call("POST", "/jobs", json.dumps(body)).status == 202
+    options = store.get("mine").options
+    assert (options.columns, options.group_by) == (("x", "y"), "city")
+
+
 def test_a_body_that_cannot_be_worked_with_leaves_no_job(store: JobStore) -> None:
     assert_problem(call("POST", "/jobs", '{"data": []}'), 400, "at least one")
     assert_problem(call("POST", "/jobs"), 400, "not JSON")

@@ -103,6 +103,13 @@ def test_what_can_never_be_launched_fails_with_a_name() -> None:
     assert decision.job.error.code == "not_launched"
 
 
+def test_an_analysis_that_can_never_be_launched_is_not_stopped() -> None:
+    analyzing = replace(normalizing_job(), status=Status.ANALYZING)
+    attempts = (*analyzing.attempts[:-1], replace(analyzing.attempts[-1], stage=Stage.ANALYZE))
+    decision = given_up(replace(analyzing, attempts=attempts))
+    assert (decision.order, decision.job.status) == (None, Status.FAILED)
+
+
 def test_what_was_to_be_cancelled_and_is_given_up_is_cancelled() -> None:
     cancelled = plan(normalizing_job(), CancelRequested("job", T0, "why"), Turn("other", T0)).job
     decision = given_up(cancelled)
