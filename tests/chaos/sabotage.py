@@ -43,8 +43,8 @@ class Point:
     @property
     def mishaps(self) -> tuple[str, ...]:
         if self.is_read:
-            return ("dies", "refused")
-        return ("dies before", "dies after", "reply lost", "refused")
+            return ("dies", "throttled", "broken")
+        return ("dies before", "dies after", "reply lost", "throttled", "broken")
 
 
 @dataclass(frozen=True)

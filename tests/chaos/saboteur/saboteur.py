@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 FOLDER = Path(os.environ["SABOTAGE_FOLDER"])
 FUNCTION = os.environ["POWERTOOLS_SERVICE_NAME"]
 JOB = re.compile(r"\bchaos-\d+\b")
+REFUSALS = {"throttled": ("ThrottlingException", 400), "broken": ("InternalServerError", 500)}
 READS = ("Describe", "Get", "Head", "List", "Query")
 
 _call = BaseClient._make_api_call
@@ -33,14 +34,14 @@ def _sabotaged(client: Any, operation: str, params: dict[str, Any]) -> Any:
         mishap = _mishap(_only_job(told) or _only_job(repr(answer)), name)
         if mishap == "dies":
             os._exit(1)
-        if mishap == "refused":
-            raise _refusal(operation)
+        if mishap in REFUSALS:
+            raise _refusal(mishap, operation)
         return answer
     mishap = _mishap(_only_job(told), name)
     if mishap == "dies before":
         os._exit(1)
-    if mishap == "refused":
-        raise _refusal(operation)
+    if mishap in REFUSALS:
+        raise _refusal(mishap, operation)
     answer = _call(client, operation, params)
     if mishap == "dies after":
         os._exit(1)
@@ -73,10 +74,11 @@ def _mishap(job_id: str | None, name: str) -> str | None:
         return str(plan["mishap"])
 
 
-def _refusal(operation: str) -> ClientError:
+def _refusal(mishap: str, operation: str) -> ClientError:
+    code, status = REFUSALS[mishap]
     error: Any = {
-        "Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"},
-        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "Error": {"Code": code, "Message": mishap},
+        "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(error, operation)
 
