@@ -53,7 +53,8 @@ def create_object(place: S3Uri, body: bytes, s3: S3Client, **options: Any) -> bo
     try:
         s3.put_object(Bucket=place.bucket, Key=place.key, Body=body, IfNoneMatch="*", **options)
     except Exception as error:
-        response: Any = getattr(error, "response", {})
+        # botocore's other errors have none, or None.
+        response: Any = getattr(error, "response", None) or {}
         code = response.get("Error", {}).get("Code")
         if code not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
