@@ -187,7 +187,8 @@ def test_a_cancelled_job_leaves_nothing_running(shell: Shell, tmp_path: Path) ->
     events = [(line["subject"], line["event"]) for line in history["history"]]
     assert events[-1] == ("job", "CANCELLED")
     assert ("job", "cancellation requested") in events
-    assert shell.post("/jobs/unwanted/cancel", {})[0] == 409
+    assert shell.post("/jobs/unwanted/cancel", {})[0] == 202
+    assert shell.get("/jobs/unwanted/history")[1] == history
     assert dead_letters(shell) == 0
 
 
