@@ -52,7 +52,7 @@ class Dataset(Protocol):
     def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
         """`function`, on all cores, of each record batch of the rows, in order.
 
-        Raises RejectedError; MisfitError: `widen`, begin again.
+        A batch has the columns to normalize and the one to group by, at least. Raises RejectedError; MisfitError: `widen`, begin again.
         """
 
     def widen(self) -> None:
@@ -132,21 +132,23 @@ class ParquetDataset:
         self.scratch_bytes = 0
         self.normalize = manifest.normalize
         self.warnings: list[str] = []
+        self._measured = {*manifest.normalize, *filter(None, [manifest.group_by])}
         self._reader = reader
 
     def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
         def read(planned: tuple[RowGroup, bool]) -> tuple[list[Chunk], list[Result]]:
             row_group, is_kept = planned
+            is_whole = is_kept
             kept: list[Chunk] = []
             results = []
             size = 0
-            for batch in row_group.batches():
+            for batch in row_group.batches(None if is_whole else self._measured):
                 size += batch.nbytes
                 # A row group that takes more than it was planned with is read again instead.
                 is_kept = is_kept and size <= row_group.nbytes
                 kept = [*kept, InMemory(batch)] if is_kept else []
                 results.append(function(batch))
-            return kept or [replace(row_group, metadata=None, is_checked=True)], results
+            return kept or [replace(row_group, metadata=None, is_checked=is_whole)], results
 
         self.chunks = []
         for chunks, results in in_order(read, self._planned()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,8 +140,9 @@ class RowGroup:
     metadata: Any = None
     is_checked: bool = False
 
-    def batches(self) -> Iterator[Any]:
-        """The rows, on this thread alone. Raises RejectedError."""
+    def batches(self, columns: Collection[str] | None = None) -> Iterator[Any]:
+        """The rows, of all columns or of these, on this thread alone. Raises RejectedError."""
+        column_types = {name: self.types[name] for name in columns or self.types}
         fitting = BATCH_BYTES * self.rows // max(1, self.nbytes)
         batch_rows = max(1, min(BATCH_ROWS, fitting, self.most_rows))
         with (
@@ -149,11 +150,13 @@ class RowGroup:
             _parquet_file(self.path, len(self.types), self.metadata) as file,
         ):
             found = 0
-            for batch in file.iter_batches(batch_rows, row_groups=[self.group], use_threads=False):
+            for batch in file.iter_batches(
+                batch_rows, row_groups=[self.group], columns=columns, use_threads=False
+            ):
                 found += batch.num_rows
                 if not self.is_checked:
                     _check_text(batch)
-                yield _conform(batch, self.types)
+                yield _conform(batch, column_types)
             if found != self.rows:
                 raise pyarrow.ArrowInvalid(
                     f"{self.rows:,} rows are announced, and {found:,} are there"

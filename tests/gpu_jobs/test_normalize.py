@@ -251,6 +251,17 @@ def test_a_disk_that_is_full_after_all_is_rejected_with_what_to_do(cloud, monkey
     assert cloud.marker().error.code == "too_large_for_disk"
 
 
+def test_damage_that_only_the_second_pass_meets_is_rejected_too(cloud, monkeypatch):
+    monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", 0)
+    rows = [{"fare": float(n), "city": f"city {n}"} for n in range(ROWS)]
+    data = parquet(rows, compression="none", row_group_size=100, use_dictionary=False)
+    cloud.put("input/f.parquet", data.replace(b"city 377", b"city \xff77"))
+    columns = {"fare": "double", "city": "string"}
+    assert cloud.normalize(cloud.manifest(Format.PARQUET, columns)) == 65
+    error = cloud.marker().error
+    assert (error.code, error.where) == ("corrupt_parquet", "row group 3 of input/f.parquet")
+
+
 def test_most_rows_bad_is_rejected_with_the_first_line_and_the_rows_kept(cloud):
     cloud.put("input/f.csv", b"a,b\n1,2\n3\n4\n5,6,7\n")
     assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "int64"})) == 65

@@ -307,6 +307,14 @@ def test_an_encrypted_file_is_unsupported_and_not_damaged(reader, monkeypatch):
     assert caught.value.problem.code == "unsupported_parquet"
 
 
+def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
+    table = pyarrow.table({"a.b": [1.5, 2.5], "a": [3.5, 4.5], "s": ["x", "y"], "s.t": [1, 2]})
+    (group,) = reader(("a", "a.b"), parquet_bytes(table)).row_groups()
+    for columns in (["a.b"], ["a"], ["s", "a"]):
+        (batch,) = group.batches(columns)
+        assert batch.to_pydict() == table.select(columns).to_pydict()
+
+
 def test_an_empty_row_group_has_no_rows(reader):
     table = pyarrow.table({"a": [1, 2], "s": ["x", "y"]})
     sink = io.BytesIO()
