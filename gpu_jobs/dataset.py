@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +47,17 @@ class Dataset(Protocol):
     def normalize(self) -> tuple[str, ...]: ...
 
     @property
+    def types(self) -> Mapping[str, Any]:
+        """The columns' types; a batch may have text as a dictionary."""
+
+    @property
     def warnings(self) -> list[str]: ...
 
     def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
         """`function`, on all cores, of each record batch of the rows, in order.
 
-        A batch has the columns to normalize and the one to group by, at least. Raises RejectedError; MisfitError: `widen`, begin again.
+        A batch has at least the columns to normalize and the one to group by.
+        Raises RejectedError; MisfitError: `widen`, begin again.
         """
 
     def widen(self) -> None:
@@ -102,8 +107,11 @@ class TextDataset:
 
     @property
     def normalize(self) -> tuple[str, ...]:
-        types = self._reader.types
-        return tuple(n for n in self._manifest.normalize if types[n] != pyarrow.string())
+        return tuple(n for n in self._manifest.normalize if self.types[n] != pyarrow.string())
+
+    @property
+    def types(self) -> Mapping[str, Any]:
+        return self._reader.types
 
     @property
     def warnings(self) -> list[str]:
@@ -135,6 +143,10 @@ class ParquetDataset:
         self._measured = {*manifest.normalize, *filter(None, [manifest.group_by])}
         self._reader = reader
 
+    @property
+    def types(self) -> Mapping[str, Any]:
+        return self._reader.types
+
     def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
         def read(planned: tuple[RowGroup, bool]) -> tuple[list[Chunk], list[Result]]:
             row_group, is_kept = planned
@@ -148,7 +160,7 @@ class ParquetDataset:
                 is_kept = is_kept and size <= row_group.nbytes
                 kept = [*kept, InMemory(batch)] if is_kept else []
                 results.append(function(batch))
-            return kept or [replace(row_group, metadata=None, is_checked=is_whole)], results
+            return kept or [replace(row_group, is_checked=is_whole)], results
 
         self.chunks = []
         for chunks, results in in_order(read, self._planned()):

@@ -121,18 +121,19 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
             for index, name in enumerate(measured.columns):
                 pieces[name].append(to_column(scaled[:, index], _TYPES[dtype]))
         columns = dict(zip(table.column_names, table.columns, strict=True))
-        for name in measured.columns:
-            if name not in too_large:
-                columns[name] = pyarrow.chunked_array(pieces[name])
+        for name in with_scores:
+            columns[name] = pyarrow.chunked_array(pieces[name])
         return pyarrow.table(columns)
 
     def write(numbered: tuple[int, list[Chunk]]) -> Part:
         number, chunks = numbered
         batches = (batch for chunk in chunks for batch in chunk.batches())
         tables = (standardized(table) for table in row_groups(batches))
-        return write_part(folder / f"part-{number:05d}.parquet", tables)
+        return write_part(folder / f"part-{number:05d}.parquet", tables, column_types)
 
     too_large = measured.too_large
+    with_scores = [name for name in measured.columns if name not in too_large]
+    column_types = {**dataset.types, **dict.fromkeys(with_scores, _TYPES[dtype])}
     progress = Progress("wrote")
     for part in in_order(write, enumerate(plan_parts(dataset.chunks, workers()))):
         progress.advance(part.rows)

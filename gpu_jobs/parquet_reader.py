@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pyarrow
 import pyarrow.parquet
 from pyarrow import types
@@ -19,6 +18,12 @@ from contracts.manifest import Manifest, SourceObject
 from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
+from gpu_jobs.parquet_dictionaries import (
+    indexed,
+    longest_values,
+    repeating,
+    spelled_out,
+)
 from gpu_jobs.wording import quoted
 
 BATCH_ROWS = 131_072
@@ -38,6 +43,9 @@ SAMPLE_ROWS = 128
 MARGIN = 1.25
 """By how much the other rows may exceed the first ones, as a rule."""
 
+KEPT_FOOTERS = 16
+"""Of so many files the footers stay in memory: more than there are workers at work on them."""
+
 _NULL = pyarrow.null()
 
 Fetch = Callable[[SourceObject, Path], None]
@@ -48,7 +56,8 @@ class ParquetReader:
     """Fetches each object once into `folder`, and reads it there as often as it is asked.
 
     Columns come in the manifest's order, whatever the files' is: those to normalize as double,
-    all others as they are. One that is of type null in some of the files has its type of the rest.
+    all others as they are, but for text that repeats, which comes as a dictionary. One that is of
+    type null in some of the files has its type of the rest.
     """
 
     def __init__(self, manifest: Manifest, fetch: Fetch, folder: Path) -> None:
@@ -56,10 +65,12 @@ class ParquetReader:
         self._expected = {column.name: column.type for column in manifest.columns}
         self._fetch = fetch
         self._folder = folder
+        # Of many row groups it takes longer to parse than one of them does to decode.
+        self._metadata = functools.lru_cache(KEPT_FOOTERS)(pyarrow.parquet.read_metadata)
 
     def row_groups(self) -> Iterator[RowGroup]:
         """All rows of all files in order. Raises RejectedError."""
-        column_types = self._types
+        column_types = self._batch_types
         for index, source in enumerate(self._manifest.files):
             with self._open(index) as file, _readable(f"row group 0 of {source.key}"):
                 metadata = file.metadata
@@ -67,22 +78,26 @@ class ParquetReader:
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 encoded = metadata.row_group(group).total_byte_size
-                with _readable(f"row group {group} of {source.key}"):
-                    longest = _longest_values(self._path(index), metadata, group, column_types)
                 yield RowGroup(
                     key=source.key,
                     path=self._path(index),
                     group=group,
                     rows=rows,
                     nbytes=max(encoded, int((rows + 8) * row_bytes)),
-                    most_rows=MOST_BATCH_BYTES // (longest + math.ceil(row_bytes)),
+                    row_bytes=math.ceil(row_bytes),
                     types=column_types,
-                    metadata=metadata,
+                    read_metadata=self._metadata,
                 )
 
     @functools.cached_property
-    def _types(self) -> dict[str, Any]:
-        """The types of the batches.
+    def _batch_types(self) -> dict[str, Any]:
+        source = self._manifest.files[0]
+        with self._open(0) as file, _readable(f"row group 0 of {source.key}"):
+            return self.types | repeating(self._path(0), file.metadata, self.types)
+
+    @functools.cached_property
+    def types(self) -> dict[str, Any]:
+        """The types of the columns, dictionaries aside.
 
         The manifest has only their names, so they come from the files, as far as they are needed.
         """
@@ -102,7 +117,7 @@ class ParquetReader:
         if not path.exists():
             self._fetch(source, path)
         with _readable(source.key):
-            file = _parquet_file(path, len(self._expected))
+            file = _parquet_file(path, len(self._expected), self._metadata(path))
         self._check_columns(source, file.schema_arrow)
         return file
 
@@ -125,9 +140,8 @@ class ParquetReader:
 class RowGroup:
     """One row group of the local copy at `path`, to be read as often as it is asked.
 
-    `nbytes` is the size of its rows in memory, about; of `most_rows` none is too large a batch,
-    however they are spread. `metadata` is the file's, None when it is to
-    be read again. Text that `is_checked` was found to be UTF-8 before.
+    `nbytes` is the size of its rows in memory, about, and `row_bytes` that of one. `read_metadata`
+    gives a file's footer. Text that `is_checked` was found to be UTF-8 before.
     """
 
     key: str
@@ -135,32 +149,43 @@ class RowGroup:
     group: int
     rows: int
     nbytes: int
-    most_rows: int
+    row_bytes: int
     types: Mapping[str, Any]
-    metadata: Any = None
+    read_metadata: Callable[[Path], Any]
     is_checked: bool = False
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[Any]:
         """The rows, of all columns or of these, on this thread alone. Raises RejectedError."""
         column_types = {name: self.types[name] for name in columns or self.types}
-        fitting = BATCH_BYTES * self.rows // max(1, self.nbytes)
-        batch_rows = max(1, min(BATCH_ROWS, fitting, self.most_rows))
-        with (
-            _readable(f"row group {self.group} of {self.key}"),
-            _parquet_file(self.path, len(self.types), self.metadata) as file,
-        ):
-            found = 0
-            for batch in file.iter_batches(
-                batch_rows, row_groups=[self.group], columns=columns, use_threads=False
-            ):
-                found += batch.num_rows
-                if not self.is_checked:
-                    _check_text(batch)
-                yield _conform(batch, column_types)
+        with _readable(f"row group {self.group} of {self.key}"):
+            metadata = self.read_metadata(self.path)
+            as_indices = [n for n, type_ in column_types.items() if types.is_dictionary(type_)]
+            indices = indexed(metadata, self.group, as_indices)
+            batch_rows = self._batch_rows(metadata, indices)
+            with _parquet_file(self.path, len(self.types), metadata, indices) as file:
+                found = 0
+                for batch in file.iter_batches(
+                    batch_rows, row_groups=[self.group], columns=columns, use_threads=False
+                ):
+                    found += batch.num_rows
+                    if not self.is_checked:
+                        _check_text(batch)
+                    yield _conform(batch, column_types)
             if found != self.rows:
                 raise pyarrow.ArrowInvalid(
                     f"{self.rows:,} rows are announced, and {found:,} are there"
                 )
+
+    def _batch_rows(self, metadata: Any, indices: Sequence[str]) -> int:
+        """How many rows are no too large a batch, whichever of the values they have.
+
+        Those of the columns `indices` stay in their dictionary.
+        """
+        others = {n: spelled_out(t) for n, t in self.types.items() if n not in indices}
+        longest = longest_values(self.path, metadata, self.group, others)
+        most = MOST_BATCH_BYTES // (longest + self.row_bytes)
+        fitting = BATCH_BYTES * self.rows // max(1, self.nbytes)
+        return max(1, min(BATCH_ROWS, fitting, most))
 
 
 def _check_text(batch: Any) -> None:
@@ -170,10 +195,12 @@ def _check_text(batch: Any) -> None:
             column.validate(full=True)
 
 
-def _parquet_file(path: Path, columns: int, metadata: Any = None) -> Any:
+def _parquet_file(path: Path, columns: int, metadata: Any, indices: Sequence[str] = ()) -> Any:
+    """The file; its columns `indices` come as dictionaries."""
     return pyarrow.parquet.ParquetFile(
         path,
         metadata=metadata,
+        read_dictionary=indices,
         # Else the bytes of a whole row group would be in memory.
         pre_buffer=False,
         buffer_size=min(READ_BYTES, READ_BYTES_IN_ALL // max(1, columns)),
@@ -198,40 +225,6 @@ def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:
         return bits / 8
     sample = next(file.iter_batches(SAMPLE_ROWS, columns=unknown, use_threads=False), None)
     return bits / 8 + (MARGIN * sample.nbytes / sample.num_rows if sample else 0)
-
-
-def _longest_values(path: Path, metadata: Any, group: int, column_types: Mapping[str, Any]) -> int:
-    """The bytes of the longest values that the row group's dictionaries have, one of each column.
-
-    A dictionary has a long value once, so neither the first rows nor the encoded size tell of it.
-    """
-    row_group = metadata.row_group(group)
-    chunks = map(row_group.column, range(row_group.num_columns))
-    encoded = {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page}
-    names = [n for n, t in column_types.items() if n in encoded and _is_of_any_length(t)]
-    if not names or not row_group.num_rows:
-        return 0
-    with pyarrow.parquet.ParquetFile(
-        path, metadata=metadata, read_dictionary=names, buffer_size=READ_BYTES
-    ) as file:
-        batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)
-        columns = first.columns if (first := next(batches, None)) else []
-    dictionaries = (each.dictionary for each in columns if types.is_dictionary(each.type))
-    return sum(map(_longest, dictionaries))
-
-
-def _is_of_any_length(type_: Any) -> bool:
-    """Text or bytes, whose dictionaries all come as string or binary."""
-    return type_ in (
-        *(pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()),
-        *(pyarrow.binary(), pyarrow.large_binary(), pyarrow.binary_view()),
-    )
-
-
-def _longest(texts: Any) -> int:
-    """The bytes of the longest of a string or binary array's values."""
-    offsets = numpy.frombuffer(texts.buffers()[1], numpy.int32, len(texts) + 1, 4 * texts.offset)
-    return int(numpy.diff(offsets).max(initial=0))
 
 
 @contextmanager
@@ -269,6 +262,8 @@ def _conform(batch: Any, expected: Mapping[str, Any]) -> Any:
             return pyarrow.nulls(batch.num_rows, type_)
         if found.type == type_:
             return found
+        if types.is_dictionary(type_) and not types.is_dictionary(found.type):
+            return found.cast(type_.value_type).dictionary_encode()
         if types.is_decimal128(found.type) and found.type.precision <= EXACT_DIGITS:
             return decimal_to_double(found)
         return found.cast(type_, safe=False)

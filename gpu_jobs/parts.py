@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,17 +76,32 @@ def row_groups(batches: Iterable[Any]) -> Iterator[Any]:
         yield pyarrow.Table.from_batches(waiting)
 
 
-def write_part(path: Path, tables: Iterator[Any]) -> Part:
-    """Write each of `tables`, of which there is at least one, as a row group of `path`."""
+def write_part(path: Path, tables: Iterator[Any], column_types: Mapping[str, Any]) -> Part:
+    """Write each of `tables`, of which there is at least one, as a row group of `path`.
+
+    To readers the columns have `column_types`, also those that the tables have as dictionaries.
+    """
     first = next(tables)
     rows = first.num_rows
     with _open_writer(path, first) as writer:
-        writer.write_table(first, row_group_size=first.num_rows)
+        writer.add_key_value_metadata(_arrow_schema(first.column_names, column_types))
+        _write_row_group(writer, first)
         del first
         for table in tables:
-            writer.write_table(table, row_group_size=table.num_rows)
+            _write_row_group(writer, table)
             rows += table.num_rows
     return Part(path, rows)
+
+
+def _write_row_group(writer: Any, table: Any) -> None:
+    # Else a column with several dictionaries would be written without any.
+    writer.write_table(table.unify_dictionaries(), row_group_size=table.num_rows)
+
+
+def _arrow_schema(names: Iterable[str], column_types: Mapping[str, Any]) -> dict[str, bytes]:
+    """What Parquet's own types do not say of the columns, where Arrow's readers look for it."""
+    schema = pyarrow.schema([(name, column_types[name]) for name in names])
+    return {"ARROW:schema": base64.b64encode(schema.serialize())}
 
 
 def _open_writer(path: Path, rows: Any) -> Any:
@@ -107,6 +123,7 @@ def _open_writer(path: Path, rows: Any) -> Any:
         # Noise reaches as far in every row group: its extremes would help nobody to skip one.
         write_statistics=[leaf for leaf in leaves if leaf not in noise],
         write_batch_size=WRITTEN_VALUES,
+        store_schema=False,
     )
 
 

@@ -307,6 +307,23 @@ def test_an_encrypted_file_is_unsupported_and_not_damaged(reader, monkeypatch):
     assert caught.value.problem.code == "unsupported_parquet"
 
 
+@pytest.mark.parametrize("later", ["dictionary", "plain", "delta", "without", "null"])
+def test_text_that_repeats_in_the_first_rows_comes_as_indices_in_all(reader, later):
+    first = pyarrow.table({"a": range(100), "s": ["x", None] * 50})
+    texts = [None] * 100 if later == "null" else [f"{n}" for n in range(100)]
+    second = pyarrow.table({"a": range(100), "s": texts})
+    options = {
+        "plain": {"use_dictionary": ["s"], "dictionary_pagesize_limit": 1, "write_batch_size": 10},
+        "delta": {"use_dictionary": False, "column_encoding": {"s": "DELTA_LENGTH_BYTE_ARRAY"}},
+        "without": {"use_dictionary": False},
+    }.get(later, {})
+    batches = batches_of(reader(("a",), parquet_bytes(first), parquet_bytes(second, **options)))
+    as_indices = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+    assert [batch.schema.field("s").type for batch in batches] == [as_indices] * 2
+    expected = first["s"].to_pylist() + texts
+    assert [text for batch in batches for text in batch["s"].to_pylist()] == expected
+
+
 def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
     table = pyarrow.table({"a.b": [1.5, 2.5], "a": [3.5, 4.5], "s": ["x", "y"], "s.t": [1, 2]})
     (group,) = reader(("a", "a.b"), parquet_bytes(table)).row_groups()

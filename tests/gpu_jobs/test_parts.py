@@ -72,9 +72,13 @@ def test_parts_hold_every_row_once_and_in_order(sizes, workers, part_bytes):
     assert all(plan)
 
 
+def types_of(table):
+    return {field.name: field.type for field in table.schema}
+
+
 def test_each_table_is_a_row_group_of_the_part(tmp_path):
     tables = [pyarrow.table({"a": range(2000)}), pyarrow.table({"a": range(5)})]
-    part = parts.write_part(tmp_path / "part.parquet", iter(tables))
+    part = parts.write_part(tmp_path / "part.parquet", iter(tables), types_of(tables[0]))
     assert part == parts.Part(tmp_path / "part.parquet", 2005)
     file = parquet.ParquetFile(part.path)
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
@@ -95,7 +99,7 @@ def test_encodings_fit_the_values(tmp_path):
             "interval": pyarrow.array([None] * 20_000, pyarrow.duration("s")),
         }
     )
-    part = parts.write_part(tmp_path / "part.parquet", iter([table]))
+    part = parts.write_part(tmp_path / "part.parquet", iter([table]), types_of(table))
     file = parquet.ParquetFile(part.path)
     assert file.read().equals(table)
     columns = [file.metadata.row_group(0).column(i) for i in range(file.metadata.num_columns)]
@@ -106,3 +110,29 @@ def test_encodings_fit_the_values(tmp_path):
     dictionaries = [c.path_in_schema for c in columns if "RLE_DICTIONARY" in c.encodings]
     assert "levels" in dictionaries and "text" in dictionaries
     assert "noise" not in dictionaries and "id" not in dictionaries
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *(pyarrow.string(), pyarrow.large_string(), pyarrow.string_view(), pyarrow.binary()),
+        pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+    ],
+)
+def test_dictionaries_of_all_batches_become_one_and_the_type_is_what_it_was(tmp_path, type_):
+    texts = [["x", "y", None] * 100, ["z", "y", "x"] * 100, ["w"] * 300]
+    base = pyarrow.binary() if type_ == pyarrow.binary() else pyarrow.string()
+    chunks = [pyarrow.array(some, base).dictionary_encode() for some in texts]
+    tables = [pyarrow.table({"a": pyarrow.chunked_array(two)}) for two in (chunks[:2], chunks[1:])]
+    part = parts.write_part(tmp_path / "part.parquet", iter(tables), {"a": type_})
+    file = parquet.ParquetFile(part.path)
+    assert file.schema_arrow.field("a").type == type_
+    expected = pyarrow.concat_tables(tables).unify_dictionaries().to_pydict()
+    assert file.read().to_pydict() == expected
+    groups = [file.metadata.row_group(index).column(0) for index in range(2)]
+    assert max(group.total_uncompressed_size for group in groups) < 300
+    extremes = [(group.statistics.min, group.statistics.max) for group in groups]
+    assert pyarrow.array(extremes).cast(pyarrow.list_(pyarrow.string())).to_pylist() == [
+        ["x", "z"],
+        ["w", "z"],
+    ]
