@@ -45,6 +45,13 @@ def repeating(path: Path, metadata: Any, column_types: Mapping[str, Any]) -> dic
     }
 
 
+def with_wide_indices(type_: Any) -> Any:
+    """The type, with indices for the values of all files if it is one of categories."""
+    if not types.is_dictionary(type_):
+        return type_
+    return pyarrow.dictionary(pyarrow.int32(), type_.value_type, type_.ordered)
+
+
 def spelled_out(type_: Any) -> Any:
     """The type of the values, where `type_` is that of indices into a dictionary."""
     return type_.value_type if types.is_dictionary(type_) else type_

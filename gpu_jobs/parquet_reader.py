@@ -23,6 +23,7 @@ from gpu_jobs.parquet_dictionaries import (
     longest_values,
     repeating,
     spelled_out,
+    with_wide_indices,
 )
 from gpu_jobs.wording import quoted
 
@@ -97,7 +98,7 @@ class ParquetReader:
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:
-        """The types of the columns, dictionaries aside.
+        """The types of the columns, where text that repeats is text like any other.
 
         The manifest has only their names, so they come from the files, as far as they are needed.
         """
@@ -108,7 +109,8 @@ class ParquetReader:
             found |= {field.name: field.type for field in schema if found[field.name] == _NULL}
             if {name: str(type_) for name, type_ in found.items()} == self._expected:
                 break
-        return found | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
+        wide = {name: with_wide_indices(type_) for name, type_ in found.items()}
+        return wide | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
 
     def _open(self, index: int) -> Any:
         """The file, fetched first when it has not been."""

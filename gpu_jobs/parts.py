@@ -94,8 +94,11 @@ def write_part(path: Path, tables: Iterator[Any], column_types: Mapping[str, Any
 
 
 def _write_row_group(writer: Any, table: Any) -> None:
-    # Else a column with several dictionaries would be written without any.
-    writer.write_table(table.unify_dictionaries(), row_group_size=table.num_rows)
+    for index, field in enumerate(table.schema):
+        if types.is_dictionary(field.type):
+            # With several dictionaries the column would be written without any.
+            table = table.set_column(index, field, table.column(index).unify_dictionaries())
+    writer.write_table(table, row_group_size=table.num_rows)
 
 
 def _arrow_schema(names: Iterable[str], column_types: Mapping[str, Any]) -> dict[str, bytes]:

@@ -324,6 +324,16 @@ def test_text_that_repeats_in_the_first_rows_comes_as_indices_in_all(reader, lat
     assert [text for batch in batches for text in batch["s"].to_pylist()] == expected
 
 
+def test_categories_of_several_files_may_be_more_than_the_indices_of_one_count(reader):
+    halves = [[f"{half} {n}" for n in range(100)] for half in ("first", "second")]
+    narrow = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
+    arrays = [pyarrow.array(half).dictionary_encode().cast(narrow) for half in halves]
+    files = [parquet_bytes(pyarrow.table({"a": range(100), "c": array})) for array in arrays]
+    column = rows_of(reader(("a",), *files))["c"].unify_dictionaries()
+    assert column.type == pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+    assert column.to_pylist() == [*halves[0], *halves[1]]
+
+
 def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
     table = pyarrow.table({"a.b": [1.5, 2.5], "a": [3.5, 4.5], "s": ["x", "y"], "s.t": [1, 2]})
     (group,) = reader(("a", "a.b"), parquet_bytes(table)).row_groups()
