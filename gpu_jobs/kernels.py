@@ -32,6 +32,9 @@ HELD = 8
 RUN = 8 * THREADS * HELD
 PART_BYTES = 48
 
+OPTIONS = ("--std=c++17",)
+"""What the compiler is told, NVRTC."""
+
 SOURCE = (
     f"constexpr int THREADS = {THREADS}, HELD = {HELD}, RUN = {RUN};"
     + r"""
@@ -279,4 +282,4 @@ def _launch(xp: Any, name: str, blocks: int, *arguments: Any) -> None:
 
 @cache
 def _module(xp: Any) -> Any:
-    return xp.RawModule(code=SOURCE, options=("--std=c++17",))
+    return xp.RawModule(code=SOURCE, options=OPTIONS)

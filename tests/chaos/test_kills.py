@@ -14,7 +14,7 @@ from local.processes import marked
 from tests.chaos.sabotage import Sabotage
 
 JOBS, COMPUTED = 50, 8
-KILLS = 60
+KILLS = {"worker": 30, "job": 20}
 PAUSE_S = 1.0
 
 
@@ -44,23 +44,25 @@ def test_fifty_jobs_end_though_workers_and_jobs_are_killed(sabotage: Sabotage) -
     # Who kills a job's process itself, and not its host, has found a bug of ours.
     ours = {"normalization_failed", "spark_failed", "validation_failed", "analysis_failed"}
     assert set(codes) <= ours
-    assert not [process for process in marked(home) if kind(process) == "job"]
+    assert not [process for process in marked(home) if kind_of(process) == "job"]
     assert sabotage.unfinished_work() == []
 
 
 def kill(home: Path, killed: Counter[str], done: threading.Event) -> None:
-    """Kill a process of a random kind every now and then."""
-    while not done.wait(PAUSE_S * random.random() * 2) and killed.total() < KILLS:
-        alive = [(kind(process), process.pid) for process in marked(home)]
-        wanted = random.choice(("worker", "job"))
-        pids = [pid for found, pid in alive if found == wanted]
+    """Kill a process of a random kind every now and then, until enough of each have died."""
+    while not done.wait(PAUSE_S * random.random() * 2):
+        wanted = [kind for kind, most in KILLS.items() if killed[kind] < most]
+        if not wanted:
+            return
+        chosen = random.choice(wanted)
+        pids = [process.pid for process in marked(home) if kind_of(process) == chosen]
         if pids:
             with suppress(ProcessLookupError):
                 os.kill(random.choice(pids), signal.SIGKILL)
-                killed[wanted] += 1
+                killed[chosen] += 1
 
 
-def kind(process: psutil.Process) -> str:
+def kind_of(process: psutil.Process) -> str:
     """A Lambda worker, the process of a Batch job or of a Spark run, or something else."""
     try:
         command = " ".join(process.cmdline())
