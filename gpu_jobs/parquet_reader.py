@@ -116,11 +116,16 @@ class ParquetReader:
         """The file, fetched first when it has not been."""
         source = self._manifest.files[index]
         path = self._path(index)
-        if not path.exists():
+        fetched = not path.exists()
+        if fetched:
             self._fetch(source, path)
         with _readable(source.key):
             file = _parquet_file(path, len(self._expected), self._metadata(path))
         self._check_columns(source, file.schema_arrow)
+        if fetched:
+            # Of an encrypted column this fails, where pyarrow's metadata would end the process.
+            with _readable(f"row group 0 of {source.key}"):
+                next(file.iter_batches(1, use_threads=False), None)
         return file
 
     def _path(self, index: int) -> Path:

@@ -16,6 +16,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as encryption
 import pytest
 import zstandard
 
@@ -40,6 +41,24 @@ def flipped(data: bytes, at: int) -> bytes:
     damaged = bytearray(data)
     damaged[at] ^= 0xFF
     return bytes(damaged)
+
+
+class NoKeys(encryption.KmsClient):
+    """Keys that everybody may read, since nobody here is to get as far as asking for them."""
+
+    def wrap_key(self, key: bytes, master_key_identifier: str) -> bytes:
+        return key
+
+
+def with_encrypted_column() -> bytes:
+    keys = encryption.EncryptionConfiguration(
+        footer_key="footer", column_keys={"column": ["g"]}, plaintext_footer=True
+    )
+    factory = encryption.CryptoFactory(lambda _: NoKeys())
+    connection = encryption.KmsConnectionConfig()
+    return parquet(
+        NUMBERS, encryption_properties=factory.file_encryption_properties(connection, keys)
+    )
 
 
 def nested_gzip() -> bytes:
@@ -79,6 +98,12 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], str, str, str | None]] = {
         lambda: flipped(parquet(NUMBERS, write_page_checksum=True, compression="none"), 5000),
         "a.parquet",
         "corrupt_parquet",
+        "row group 0",
+    ),
+    "Parquet with an encrypted column": (
+        with_encrypted_column,
+        "a.parquet",
+        "unsupported_parquet",
         "row group 0",
     ),
     "gzip cut off": (lambda: gzip.compress(GOOD)[:-9], "a.csv.gz", "corrupt_gzip", None),
