@@ -1,4 +1,4 @@
-"""The dictionaries that a Parquet row group has for text and bytes.
+"""What the dictionaries that a Parquet row group has for text and bytes tell before it is read.
 
 A dictionary has a long value once, however often it comes, so neither the first rows of a row
 group nor its encoded size tell what its rows take in memory. Where a dictionary is short, its
@@ -7,7 +7,8 @@ rows are better left as they are: indices into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,19 @@ import pyarrow
 import pyarrow.parquet
 from pyarrow import types
 
-READ_BYTES = 1 << 20
+SHORT_BYTES = 128 << 10
+"""A short dictionary takes less than this, and less than a byte for each row of its row group."""
 
-LONGEST_REPEATING = 256
-"""Bytes of the longest value of a column that is left as indices: readers may spell it out."""
+LONGEST_OF_SHORT = 256
+"""Bytes of its longest value: whoever reads what we write may spell all rows out."""
+
+INDEX_BYTES, HEADER_BYTES = 5, 64 << 10
+"""What pages of indices take at most, for each row and besides; text that was written out after
+all takes more."""
+
+READ_BYTES = 1 << 20
+READ_COLUMNS = 8
+"""How many columns' dictionaries are in memory at a time, and what is read of each from disk."""
 
 _TEXT = (pyarrow.string(), pyarrow.large_string(), pyarrow.string_view())
 _BYTES = (pyarrow.binary(), pyarrow.large_binary(), pyarrow.binary_view())
@@ -27,29 +37,21 @@ _INDEXED = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
 """The encodings of a column chunk of which pyarrow makes indices into a dictionary."""
 
 
-def repeating(path: Path, metadata: Any, column_types: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns whose dictionary is short, and the type that they have as indices.
+@dataclass(frozen=True)
+class Dictionary:
+    """Of one column in one row group: the type of its values, and the bytes of the longest.
 
-    Short is less than a byte for each row of the file's first row group, without long values.
+    When it `is_short`, the rows are better left as indices.
     """
-    if not metadata.num_row_groups:
-        return {}
-    found = _dictionaries(path, metadata, 0, column_types)
-    most = metadata.row_group(0).num_rows
-    return {
-        name: pyarrow.dictionary(pyarrow.int32(), values.type)
-        for name, values in found.items()
-        if values.nbytes < most
-        and _longest(values) <= LONGEST_REPEATING
-        and name in indexed(metadata, 0, found)
-    }
+
+    value_type: Any
+    longest: int
+    is_short: bool
 
 
-def with_wide_indices(type_: Any) -> Any:
-    """The type, with indices for the values of all files if it is one of categories."""
-    if not types.is_dictionary(type_):
-        return type_
-    return pyarrow.dictionary(pyarrow.int32(), type_.value_type, type_.ordered)
+def text_columns(column_types: Mapping[str, Any]) -> list[str]:
+    """The columns of text or bytes, as such or as indices."""
+    return [n for n, type_ in column_types.items() if spelled_out(type_) in (*_TEXT, *_BYTES)]
 
 
 def spelled_out(type_: Any) -> Any:
@@ -57,42 +59,54 @@ def spelled_out(type_: Any) -> Any:
     return type_.value_type if types.is_dictionary(type_) else type_
 
 
-def indexed(metadata: Any, group: int, columns: Iterable[str]) -> list[str]:
-    """Those of `columns` that can be read as indices into the dictionary of the row group."""
-    chunks = _chunks_with_dictionary(metadata, group)
-    return [name for name in columns if name in chunks and chunks[name] <= _INDEXED]
+def as_indices(value_type: Any, ordered: bool = False) -> Any:
+    """The type of indices, wide enough for the values of all files."""
+    return pyarrow.dictionary(pyarrow.int32(), value_type, ordered)
 
 
-def longest_values(path: Path, metadata: Any, group: int, column_types: Mapping[str, Any]) -> int:
-    """The bytes of the longest values in the row group's dictionaries, one of each column."""
-    found = _dictionaries(path, metadata, group, column_types)
-    return sum(map(_longest, found.values()))
-
-
-def _dictionaries(
-    path: Path, metadata: Any, group: int, column_types: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The values of the dictionaries of the columns of text or bytes, string or binary arrays."""
-    chunks = _chunks_with_dictionary(metadata, group)
-    names = [n for n, type_ in column_types.items() if n in chunks and type_ in (*_TEXT, *_BYTES)]
-    if not names or not metadata.row_group(group).num_rows:
-        return {}
-    with pyarrow.parquet.ParquetFile(
-        path, metadata=metadata, read_dictionary=names, buffer_size=READ_BYTES
-    ) as file:
-        batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)
-        first = next(batches, None)
-    if first is None:
-        return {}
-    columns = {name: first.column(name) for name in names}
-    return {n: each.dictionary for n, each in columns.items() if types.is_dictionary(each.type)}
-
-
-def _chunks_with_dictionary(metadata: Any, group: int) -> dict[str, set[str]]:
-    """The encodings of the row group's column chunks that have a dictionary."""
+def with_dictionary(metadata: Any, group: int) -> dict[str, Any]:
+    """The column chunks of a row group that have a dictionary, by column."""
     row_group = metadata.row_group(group)
     chunks = map(row_group.column, range(row_group.num_columns))
-    return {c.path_in_schema: set(c.encodings) for c in chunks if c.has_dictionary_page}
+    return {chunk.path_in_schema: chunk for chunk in chunks if chunk.has_dictionary_page}
+
+
+def dictionaries(
+    path: Path, metadata: Any, group: int, columns: Sequence[str]
+) -> dict[str, Dictionary]:
+    """What those of `columns`, which are text, have for dictionaries in the row group."""
+    rows = metadata.row_group(group).num_rows
+    chunks = with_dictionary(metadata, group) if rows and columns else {}
+    found = {}
+    for name, values in _values(path, metadata, group, [n for n in columns if n in chunks]):
+        longest = _longest(values)
+        is_short = (
+            values.nbytes < min(rows, SHORT_BYTES)
+            and longest <= LONGEST_OF_SHORT
+            and chunks[name].total_uncompressed_size < INDEX_BYTES * rows + HEADER_BYTES
+            and set(chunks[name].encodings) <= _INDEXED
+        )
+        found[name] = Dictionary(values.type, longest, is_short)
+    return found
+
+
+def _values(
+    path: Path, metadata: Any, group: int, columns: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """The values of each column's dictionary, as a string or binary array."""
+    for top in range(0, len(columns), READ_COLUMNS):
+        names = columns[top : top + READ_COLUMNS]
+        with pyarrow.parquet.ParquetFile(
+            path, metadata=metadata, read_dictionary=names, buffer_size=READ_BYTES
+        ) as file:
+            batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)
+            first = next(batches, None)
+        if first is None:
+            return  # the rows that are announced are not there
+        for name in names:
+            column = first.column(name)
+            if types.is_dictionary(column.type):
+                yield name, column.dictionary
 
 
 def _longest(texts: Any) -> int:

@@ -19,13 +19,14 @@ from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.parquet_dictionaries import (
-    indexed,
-    longest_values,
-    repeating,
+    as_indices,
+    dictionaries,
     spelled_out,
-    with_wide_indices,
+    text_columns,
+    with_dictionary,
 )
 from gpu_jobs.wording import quoted
+from gpu_jobs.workers import workers
 
 BATCH_ROWS = 131_072
 BATCH_BYTES = 16 << 20
@@ -44,9 +45,6 @@ SAMPLE_ROWS = 128
 MARGIN = 1.25
 """By how much the other rows may exceed the first ones, as a rule."""
 
-KEPT_FOOTERS = 16
-"""Of so many files the footers stay in memory: more than there are workers at work on them."""
-
 _NULL = pyarrow.null()
 
 Fetch = Callable[[SourceObject, Path], None]
@@ -57,8 +55,8 @@ class ParquetReader:
     """Fetches each object once into `folder`, and reads it there as often as it is asked.
 
     Columns come in the manifest's order, whatever the files' is: those to normalize as double,
-    all others as they are, but for text that repeats, which comes as a dictionary. One that is of
-    type null in some of the files has its type of the rest.
+    categories with indices of 32 bits, text that repeats as indices too, all others as they are.
+    One that is of type null in some of the files has its type of the rest.
     """
 
     def __init__(self, manifest: Manifest, fetch: Fetch, folder: Path) -> None:
@@ -66,8 +64,8 @@ class ParquetReader:
         self._expected = {column.name: column.type for column in manifest.columns}
         self._fetch = fetch
         self._folder = folder
-        # Of many row groups it takes longer to parse than one of them does to decode.
-        self._metadata = functools.lru_cache(KEPT_FOOTERS)(pyarrow.parquet.read_metadata)
+        # The footer of many row groups takes longer to parse than one of them does to decode.
+        self._metadata = functools.lru_cache(workers() + 2)(pyarrow.parquet.read_metadata)
 
     def row_groups(self) -> Iterator[RowGroup]:
         """All rows of all files in order. Raises RejectedError."""
@@ -92,9 +90,18 @@ class ParquetReader:
 
     @functools.cached_property
     def _batch_types(self) -> dict[str, Any]:
-        source = self._manifest.files[0]
-        with self._open(0) as file, _readable(f"row group 0 of {source.key}"):
-            return self.types | repeating(self._path(0), file.metadata, self.types)
+        """The types of the batches, as the first row group suggests them."""
+        column_types = self.types
+        with self._open(0) as file, _readable(f"row group 0 of {self._manifest.files[0].key}"):
+            if not file.metadata.num_row_groups:
+                return column_types
+            text = text_columns(column_types)
+            found = dictionaries(self._path(0), file.metadata, 0, text)
+        return column_types | {
+            name: as_indices(dictionary.value_type)
+            for name, dictionary in found.items()
+            if dictionary.is_short and not types.is_dictionary(column_types[name])
+        }
 
     @functools.cached_property
     def types(self) -> dict[str, Any]:
@@ -109,8 +116,10 @@ class ParquetReader:
             found |= {field.name: field.type for field in schema if found[field.name] == _NULL}
             if {name: str(type_) for name, type_ in found.items()} == self._expected:
                 break
-        wide = {name: with_wide_indices(type_) for name, type_ in found.items()}
-        return wide | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
+        for name, type_ in found.items():
+            if types.is_dictionary(type_):
+                found[name] = as_indices(type_.value_type, type_.ordered)
+        return found | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
 
     def _open(self, index: int) -> Any:
         """The file, fetched first when it has not been."""
@@ -166,30 +175,32 @@ class RowGroup:
         column_types = {name: self.types[name] for name in columns or self.types}
         with _readable(f"row group {self.group} of {self.key}"):
             metadata = self.read_metadata(self.path)
-            as_indices = [n for n, type_ in column_types.items() if types.is_dictionary(type_)]
-            indices = indexed(metadata, self.group, as_indices)
-            batch_rows = self._batch_rows(metadata, indices)
+            found = dictionaries(self.path, metadata, self.group, text_columns(column_types))
+            indices = [
+                name
+                for name, dictionary in found.items()
+                if dictionary.is_short and types.is_dictionary(column_types[name])
+            ]
+            longest = sum(found[name].longest for name in found if name not in indices)
+            rows = 0
             with _parquet_file(self.path, len(self.types), metadata, indices) as file:
-                found = 0
                 for batch in file.iter_batches(
-                    batch_rows, row_groups=[self.group], columns=columns, use_threads=False
+                    self._batch_rows(longest),
+                    row_groups=[self.group],
+                    columns=columns,
+                    use_threads=False,
                 ):
-                    found += batch.num_rows
+                    rows += batch.num_rows
                     if not self.is_checked:
                         _check_text(batch)
                     yield _conform(batch, column_types)
-            if found != self.rows:
+            if rows != self.rows:
                 raise pyarrow.ArrowInvalid(
-                    f"{self.rows:,} rows are announced, and {found:,} are there"
+                    f"{self.rows:,} rows are announced, and {rows:,} are there"
                 )
 
-    def _batch_rows(self, metadata: Any, indices: Sequence[str]) -> int:
-        """How many rows are no too large a batch, whichever of the values they have.
-
-        Those of the columns `indices` stay in their dictionary.
-        """
-        others = {n: spelled_out(t) for n, t in self.types.items() if n not in indices}
-        longest = longest_values(self.path, metadata, self.group, others)
+    def _batch_rows(self, longest: int) -> int:
+        """How many rows are no too large a batch, should each take `longest` bytes more."""
         most = MOST_BATCH_BYTES // (longest + self.row_bytes)
         fitting = BATCH_BYTES * self.rows // max(1, self.nbytes)
         return max(1, min(BATCH_ROWS, fitting, most))
@@ -223,9 +234,14 @@ def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:
     """
     bits = 0
     unknown = []
+    indexed = with_dictionary(file.metadata, 0) if file.metadata.num_row_groups else ()
     for name, type_ in column_types.items():
+        if types.is_dictionary(type_) and name in indexed:
+            # A short dictionary takes less than a byte a row.
+            bits += 1 + type_.bit_width + 8
+            continue
         try:
-            bits += 1 + type_.bit_width
+            bits += 1 + spelled_out(type_).bit_width
         except ValueError:
             unknown.append(name)
     if not unknown:

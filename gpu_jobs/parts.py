@@ -17,6 +17,7 @@ from pyarrow import types
 
 from gpu_jobs.arrays import numbers
 from gpu_jobs.chunks import Chunk
+from gpu_jobs.parquet_dictionaries import SHORT_BYTES
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 64 << 20
@@ -95,9 +96,12 @@ def write_part(path: Path, tables: Iterator[Any], column_types: Mapping[str, Any
 
 def _write_row_group(writer: Any, table: Any) -> None:
     for index, field in enumerate(table.schema):
-        if types.is_dictionary(field.type):
-            # With several dictionaries the column would be written without any.
-            table = table.set_column(index, field, table.column(index).unify_dictionaries())
+        column = table.column(index)
+        # Of several dictionaries the writer keeps none: right for long ones, which are no gain.
+        if types.is_dictionary(field.type) and all(
+            chunk.dictionary.nbytes < SHORT_BYTES for chunk in column.chunks
+        ):
+            table = table.set_column(index, field, column.unify_dictionaries())
     writer.write_table(table, row_group_size=table.num_rows)
 
 
@@ -115,7 +119,10 @@ def _open_writer(path: Path, rows: Any) -> Any:
     of the space.
     """
     sample = rows.slice(rows.num_rows // 2, SAMPLE)
-    repeating = [name for name in sample.schema.names if _repeats(sample[name])]
+    # What comes as indices has been found to repeat.
+    indices = [field.name for field in sample.schema if types.is_dictionary(field.type)]
+    others = (name for name in sample.schema.names if name not in indices)
+    repeating = [*indices, *(name for name in others if _repeats(sample[name]))]
     noise = {n for n in sample.schema.names if n not in repeating and _is_noise(sample[n])}
     leaves = _leaf_columns(rows.schema)
     return pyarrow.parquet.ParquetWriter(

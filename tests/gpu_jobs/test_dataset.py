@@ -13,6 +13,7 @@ pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
+from gpu_jobs.chunks import InMemory  # noqa: E402
 from gpu_jobs.dataset import dataset_of  # noqa: E402
 from gpu_jobs.disk import (  # noqa: E402
     SCRATCH_OF_TEXT,
@@ -26,6 +27,7 @@ from gpu_jobs.quarantine import Quarantine  # noqa: E402
 from gpu_jobs.workers import unchanged  # noqa: E402
 
 ROWS = 1000
+GROUP_ROWS = 100
 TABLE = pyarrow.table(
     {"a": pyarrow.array([None if i % 9 == 4 else i / 7 for i in range(ROWS)]), "b": ["x"] * ROWS}
 )
@@ -34,7 +36,7 @@ TABLE = pyarrow.table(
 def encoded(format_):
     sink = io.BytesIO()
     if format_ is Format.PARQUET:
-        parquet.write_table(TABLE, sink, row_group_size=100)
+        parquet.write_table(TABLE, sink, row_group_size=GROUP_ROWS)
     else:
         rows = ("" if a is None else repr(a) for a in TABLE["a"].to_pylist())
         sink.write(b"a,b\n" + b"".join(f"{a},x\n".encode() for a in rows))
@@ -121,6 +123,18 @@ def test_a_row_group_that_is_larger_than_its_first_rows_promise_is_read_again(da
     assert {type(chunk) for chunk in some.chunks[-3:]} == {RowGroup}
     second = pyarrow.Table.from_batches(b for chunk in some.chunks for b in chunk.batches())
     assert second.equals(first)
+
+
+def test_what_fits_stays_in_memory_also_with_a_dictionary_in_each_batch(dataset, monkeypatch):
+    towns = [f"town {n}" for n in range(5000)]
+    table = pyarrow.table({"a": [1.0] * 300_000, "b": towns * 60})
+    monkeypatch.setattr(sys.modules[__name__], "TABLE", table)
+    monkeypatch.setattr(sys.modules[__name__], "GROUP_ROWS", 100_000)
+    some = dataset(Format.PARQUET, 1 << 30)
+    list(some.first_pass(unchanged))
+    assert {type(chunk) for chunk in some.chunks} == {InMemory}
+    column = some.chunks[0].batch.column("b")
+    assert pyarrow.types.is_dictionary(column.type)
 
 
 @pytest.mark.parametrize("format_", [Format.CSV, Format.PARQUET])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-from gpu_jobs.parquet_dictionaries import indexed, longest_values, repeating  # noqa: E402
+from gpu_jobs.parquet_dictionaries import (  # noqa: E402
+    Dictionary,
+    dictionaries,
+    text_columns,
+)
 
 ROWS = 1000
 TYPES = {
@@ -43,11 +45,39 @@ def file(tmp_path):
     return write
 
 
-def test_short_text_that_repeats_stays_indices(file):
-    as_text = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
-    as_bytes = pyarrow.dictionary(pyarrow.int32(), pyarrow.binary())
-    found = repeating(*file(), COLUMN_TYPES)
-    assert found == {"string": as_text, "large": as_text, "view": as_text, "bytes": as_bytes}
+def of_group(file, group=0, column_types=COLUMN_TYPES):
+    return dictionaries(*file, group, text_columns(column_types))
+
+
+def test_dictionaries_of_text_and_bytes_tell_how_long_their_values_are_and_whether_they_are_short(
+    file,
+):
+    text, binary = pyarrow.string(), pyarrow.binary()
+    assert of_group(file()) == {
+        "string": Dictionary(text, 1, is_short=True),
+        "large": Dictionary(text, 1, is_short=True),
+        "view": Dictionary(text, 1, is_short=True),
+        "bytes": Dictionary(binary, 1, is_short=True),
+        "different": Dictionary(text, 8, is_short=False),
+        "long": Dictionary(text, 257, is_short=False),
+    }
+
+
+def test_of_many_columns_each_has_its_own(file):
+    columns = {f"c{n}": ["x" * n, ""] for n in range(20)}
+    found = of_group(file(pyarrow.table(columns)), 0, dict.fromkeys(columns, pyarrow.string()))
+    assert [dictionary.longest for dictionary in found.values()] == list(range(20))
+
+
+def test_indices_are_a_column_of_text_too():
+    columns = {
+        "s": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
+        "b": pyarrow.binary(),
+        "n": pyarrow.dictionary(pyarrow.int8(), pyarrow.int64()),
+        "x": pyarrow.float64(),
+        "list": pyarrow.list_(pyarrow.string()),
+    }
+    assert text_columns(columns) == ["s", "b"]
 
 
 @pytest.mark.parametrize(
@@ -57,34 +87,21 @@ def test_short_text_that_repeats_stays_indices(file):
         {"use_dictionary": False, "column_encoding": {"string": "DELTA_BYTE_ARRAY"}},
     ],
 )
-def test_without_a_dictionary_nothing_does(file, options):
-    path, metadata = file(TABLE.select(["string"]), **options)
-    assert repeating(path, metadata, COLUMN_TYPES) == {}
-    assert indexed(metadata, 0, ["string"]) == []
+def test_without_a_dictionary_there_is_nothing_to_tell(file, options):
+    assert of_group(file(TABLE.select(["string"]), **options)) == {}
 
 
-def test_a_chunk_that_goes_on_without_its_dictionary_is_read_as_indices_only_if_pyarrow_can():
-    for encodings, expected in ((("PLAIN",), ["s"]), (("PLAIN", "DELTA_BYTE_ARRAY"), [])):
-        chunk = SimpleNamespace(
-            path_in_schema="s",
-            has_dictionary_page=True,
-            encodings=("RLE", "RLE_DICTIONARY", *encodings),
-        )
-        row_group = SimpleNamespace(num_columns=1, column={0: chunk}.get)
-        assert indexed(SimpleNamespace(row_group={0: row_group}.get), 0, ["s"]) == expected
+def test_a_file_without_rows_has_none(file):
+    assert of_group(file(TABLE.slice(0, 0))) == {}
 
 
-def test_a_file_without_rows_tells_nothing(file):
-    path, metadata = file(TABLE.slice(0, 0))
-    assert repeating(path, metadata, COLUMN_TYPES) == {}
-    with parquet.ParquetWriter(path, TABLE.schema):
-        pass
-    assert repeating(path, parquet.read_metadata(path), COLUMN_TYPES) == {}
+def test_text_that_is_written_out_after_all_is_no_short_dictionary(file):
+    texts = [["x", "y"][n % 2] for n in range(50_000)] + [f"{n}" * 30 for n in range(50_000)]
+    options = {"dictionary_pagesize_limit": 1000, "compression": "none"}
+    assert not of_group(file(pyarrow.table({"string": texts}), **options))["string"].is_short
 
 
-def test_the_longest_values_are_those_of_the_row_group(file):
+def test_each_row_group_has_its_own(file):
     texts = ["a" * 10] * 50 + ["b" * 30, "c"] * 25
-    path, metadata = file(pyarrow.table({"s": texts, "t": ["dd"] * 100}), row_group_size=50)
-    types = dict.fromkeys("st", pyarrow.string())
-    assert [longest_values(path, metadata, group, types) for group in (0, 1)] == [12, 32]
-    assert longest_values(path, metadata, 1, {"t": pyarrow.string()}) == 2
+    found = file(pyarrow.table({"string": texts}), row_group_size=50)
+    assert [of_group(found, group)["string"].longest for group in (0, 1)] == [10, 30]

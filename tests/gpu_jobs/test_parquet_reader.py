@@ -227,11 +227,16 @@ def test_what_pyarrow_does_not_implement_is_rejected_as_unsupported(reader, monk
         rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1]}))))
 
 
-def test_what_ends_a_copy_is_not_taken_for_damage(reader):
-    some = reader(("a",), parquet_bytes(pyarrow.table({"a": [1]})))
+@pytest.mark.parametrize("file", ["part-0", "part-1"])
+def test_what_ends_a_copy_is_not_taken_for_damage(reader, file):
+    tables = [pyarrow.table({"a": [1], "s": s}) for s in (pyarrow.nulls(1), ["x"])]
+    some = reader(("a",), *map(parquet_bytes, tables), schema=tables[1].schema)
+    copy = some._fetch
 
     def fetch(source, path):
-        raise OSError(28, "No space left on device")
+        if source.key == file:
+            raise OSError(28, "No space left on device")
+        copy(source, path)
 
     some._fetch = fetch
     with pytest.raises(OSError, match="No space"):
@@ -322,6 +327,37 @@ def test_text_that_repeats_in_the_first_rows_comes_as_indices_in_all(reader, lat
     assert [batch.schema.field("s").type for batch in batches] == [as_indices] * 2
     expected = first["s"].to_pylist() + texts
     assert [text for batch in batches for text in batch["s"].to_pylist()] == expected
+
+
+def test_text_that_repeats_only_at_first_comes_in_batches_that_stay_small(reader):
+    long = [f"{n:05}" * 500 for n in range(30_000)]
+    tables = [pyarrow.table({"a": range(30_000), "s": s}) for s in (["x"] * 30_000, long)]
+    sizes = [batch.nbytes for batch in batches_of(reader(("a",), *map(parquet_bytes, tables)))]
+    assert sum(sizes) < 1.1 * 30_000 * 2500
+    assert max(sizes) < 1.1 * BATCH_BYTES
+
+
+def test_text_that_goes_on_with_shared_beginnings_comes_in_batches_that_stay_small(reader):
+    long = ["same" * 750 + str(n) for n in range(20_000)]
+    tables = [pyarrow.table({"a": range(20_000), "s": s}) for s in (["x"] * 20_000, long)]
+    encodings = ({}, {"use_dictionary": False, "column_encoding": {"s": "DELTA_BYTE_ARRAY"}})
+    files = [parquet_bytes(t, **e) for t, e in zip(tables, encodings, strict=True)]
+    assert len(files[1]) < 200_000
+    assert max(batch.nbytes for batch in batches_of(reader(("a",), *files))) < 1.1 * BATCH_BYTES
+
+
+def test_of_columns_that_are_not_read_no_dictionary_is_looked_at(reader, monkeypatch):
+    table = pyarrow.table({"a": [1, 2], "s": ["x", "y"], "t": ["x", "y"]})
+    (group,) = reader(("a",), parquet_bytes(table)).row_groups()
+    asked = []
+
+    def values(path, metadata, group, columns):
+        asked.extend(columns)
+        return iter(())
+
+    monkeypatch.setattr("gpu_jobs.parquet_dictionaries._values", values)
+    list(group.batches(["a", "t"]))
+    assert asked == ["t"]
 
 
 def test_categories_of_several_files_may_be_more_than_the_indices_of_one_count(reader):
