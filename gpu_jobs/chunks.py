@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.ipc
 
 KEPT_BYTES = 512 << 20
-"""How much of a dataset stays in memory between the passes; what lies beyond goes to disk."""
+"""How much of a text's rows stays in memory between the passes; what lies beyond goes to disk."""
 
 
 class Chunk(Protocol):

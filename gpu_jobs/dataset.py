@@ -1,8 +1,8 @@
 """The rows of a dataset, twice: once in order, to measure them, once in chunks, to transform them.
 
-Between the passes the first KEPT_BYTES of the rows stay in memory. Text is parsed in the first
-pass only, and the rest of its rows goes to a scratch file; Parquet is columnar already, and the
-rest is read once more from its local copy.
+Text is parsed in the first pass only: between the passes the first KEPT_BYTES of its rows stay in
+memory, and the rest goes to a scratch file. Parquet is columnar already, and its local copy is
+read twice: the columns that are measured in the first pass, all of them in the second.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import io
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -148,31 +147,13 @@ class ParquetDataset:
         return self._reader.types
 
     def first_pass(self, function: Callable[[Any], Result]) -> Iterator[Result]:
-        def read(planned: tuple[RowGroup, bool]) -> tuple[list[Chunk], list[Result]]:
-            row_group, is_kept = planned
-            is_whole = is_kept
-            kept: list[Chunk] = []
-            results = []
-            size = 0
-            for batch in row_group.batches(None if is_whole else self._measured):
-                size += batch.nbytes
-                # A row group that takes more than it was planned with is read again instead.
-                is_kept = is_kept and size <= row_group.nbytes
-                kept = [*kept, InMemory(batch)] if is_kept else []
-                results.append(function(batch))
-            return kept or [replace(row_group, is_checked=is_whole)], results
+        def read(row_group: RowGroup) -> tuple[RowGroup, list[Result]]:
+            return row_group, [function(batch) for batch in row_group.batches(self._measured)]
 
         self.chunks = []
-        for chunks, results in in_order(read, self._planned()):
-            self.chunks += chunks
+        for row_group, results in in_order(read, self._reader.row_groups()):
+            self.chunks.append(row_group)
             yield from results
-
-    def _planned(self) -> Iterator[tuple[RowGroup, bool]]:
-        """The row groups, and whether the rows of each are to be kept."""
-        free = KEPT_BYTES
-        for row_group in self._reader.row_groups():
-            yield row_group, row_group.nbytes <= free
-            free -= row_group.nbytes
 
     def widen(self) -> None:
         raise RuntimeError("Parquet states its types, so that nothing can misfit")

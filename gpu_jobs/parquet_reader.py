@@ -157,7 +157,7 @@ class RowGroup:
     """One row group of the local copy at `path`, to be read as often as it is asked.
 
     `nbytes` is the size of its rows in memory, about, and `row_bytes` that of one. `read_metadata`
-    gives a file's footer. Text that `is_checked` was found to be UTF-8 before.
+    gives a file's footer.
     """
 
     key: str
@@ -168,7 +168,6 @@ class RowGroup:
     row_bytes: int
     types: Mapping[str, Any]
     read_metadata: Callable[[Path], Any]
-    is_checked: bool = False
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[Any]:
         """The rows, of all columns or of these, on this thread alone. Raises RejectedError."""
@@ -191,8 +190,7 @@ class RowGroup:
                     use_threads=False,
                 ):
                     rows += batch.num_rows
-                    if not self.is_checked:
-                        _check_text(batch)
+                    _check_text(batch)
                     yield _conform(batch, column_types)
             if rows != self.rows:
                 raise pyarrow.ArrowInvalid(

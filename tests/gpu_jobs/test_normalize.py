@@ -251,8 +251,7 @@ def test_a_disk_that_is_full_after_all_is_rejected_with_what_to_do(cloud, monkey
     assert cloud.marker().error.code == "too_large_for_disk"
 
 
-def test_damage_that_only_the_second_pass_meets_is_rejected_too(cloud, monkeypatch):
-    monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", 0)
+def test_damage_that_only_the_second_pass_meets_is_rejected_too(cloud):
     rows = [{"fare": float(n), "city": f"city {n}"} for n in range(ROWS)]
     data = parquet(rows, compression="none", row_group_size=100, use_dictionary=False)
     cloud.put("input/f.parquet", data.replace(b"city 377", b"city \xff77"))
