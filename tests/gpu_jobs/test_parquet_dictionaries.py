@@ -101,6 +101,12 @@ def test_text_that_is_written_out_after_all_is_no_short_dictionary(file):
     assert not of_group(file(pyarrow.table({"string": texts}), **options))["string"].is_short
 
 
+def test_pages_of_which_pyarrow_makes_no_indices_are_no_short_dictionary(file, monkeypatch):
+    # It writes no such pages behind a dictionary itself; here it shall not know these.
+    monkeypatch.setattr("gpu_jobs.parquet_dictionaries._INDEXED", {"PLAIN", "RLE"})
+    assert not of_group(file())["string"].is_short
+
+
 def test_each_row_group_has_its_own(file):
     texts = ["a" * 10] * 50 + ["b" * 30, "c"] * 25
     found = file(pyarrow.table({"string": texts}), row_group_size=50)
