@@ -14,7 +14,7 @@ from local.processes import marked
 from tests.chaos.sabotage import Sabotage
 
 JOBS, COMPUTED = 50, 8
-KILLS = {"worker": 30, "job": 20}
+KILLS = {"worker": 60, "job": 20}
 PAUSE_S = 1.0
 
 
