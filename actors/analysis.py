@@ -17,7 +17,7 @@ SILENT_SECONDS = 6 * 60.0
 """Three tries of a minute each, and the pauses that Lambda makes between them."""
 
 MAX_RESUMPTIONS = 10
-"""An hour, while AWS runs our functions; an outage in which it does not is none of the job's."""
+"""An hour, or half of one when Lambda tells that the function dies; an outage does not count."""
 
 
 class AnalysisActor(StageActor):
@@ -50,29 +50,26 @@ class AnalysisActor(StageActor):
             return JobChecked(job.job_id)
         if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
             return JobChecked(job.job_id)
-        if job.resumptions == MAX_RESUMPTIONS:
-            return self._lost(job, attempt)
-        self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
-        return StageResumed(job.job_id)
+        return self._call_again(job, attempt)
 
-    def _lost(self, job: Job, attempt: Attempt) -> StageFinished:
-        return StageFinished(
-            job_id=job.job_id,
-            stage=Stage.ANALYZE,
-            number=attempt.number,
-            finished_at=now(),
-            error=Problem(
+    def _call_again(self, job: Job, attempt: Attempt) -> StageFinished | StageResumed:
+        """Have the function do the attempt anew, or give the job up."""
+        if job.resumptions == MAX_RESUMPTIONS:
+            return _failed(
+                AttemptName.of(job, attempt),
                 "analysis_lost",
                 "The analysis did not come to an end, though it was called several times. The "
                 "analyze function's log tells more.",
-            ),
-            fault=Fault.OURS,
-        )
+            )
+        self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
+        return StageResumed(job.job_id)
 
     def _output(self, job: Job, attempt: Attempt) -> str:
         return str(self.aws.files.output(AttemptName.of(job, attempt)))
 
-    def resolve(self, message: AnalysisFinished | FunctionFailed) -> StageFinished | None:
+    def resolve(
+        self, message: AnalysisFinished | FunctionFailed
+    ) -> StageFinished | StageResumed | None:
         if isinstance(message, AnalysisFinished):
             return StageFinished(
                 job_id=message.job_id,
@@ -84,15 +81,26 @@ class AnalysisActor(StageActor):
                 totals=message.totals,
             )
         spec = from_plain(AnalyzeSpec, message.payload)
-        return StageFinished(
-            job_id=spec.job_id,
-            stage=Stage.ANALYZE,
-            number=spec.attempt,
-            finished_at=now(),
-            error=Problem(
-                "analysis_failed",
-                "The analysis broke down; the normalized data and the Spark summaries are there. "
-                "The analyze function's log tells more.",
-            ),
-            fault=Fault.OURS,
+        if message.died:
+            job = self.aws.store.get(spec.job_id)
+            attempt = job.attempt(Stage.ANALYZE, spec.attempt)
+            if job.status.is_end or attempt is None or attempt.state.is_end:
+                return None
+            return self._call_again(job, attempt)
+        return _failed(
+            AttemptName(spec.job_id, Stage.ANALYZE.value, spec.attempt),
+            "analysis_failed",
+            f"The analysis broke down ({message.reason}); the normalized data and the Spark "
+            "summaries are there. The analyze function's log tells more.",
         )
+
+
+def _failed(name: AttemptName, code: str, message: str) -> StageFinished:
+    return StageFinished(
+        job_id=name.job_id,
+        stage=Stage.ANALYZE,
+        number=name.number,
+        finished_at=now(),
+        error=Problem(code, message),
+        fault=Fault.OURS,
+    )

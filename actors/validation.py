@@ -1,4 +1,4 @@
-"""ValidationActor: folders that are still arriving, and validations that failed for good."""
+"""ValidationActor: folders that are still arriving, and validations that came to no end."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SILENT_SECONDS = 20 * 60.0
 """Longer than the validate function may run, and than a folder is left alone between two looks."""
 
 MAX_RESUMPTIONS = 9
-"""Three hours, while AWS runs our functions."""
+"""Three hours of silence, while AWS runs our functions; half of one when Lambda tells it."""
 
 
 class ValidationActor(StageActor):
-    """Sends the validate function back to a settling folder; fails the job of a broken one."""
+    """Sends the validate function to a folder once more, or to what it left undone, or gives up."""
 
     def resolve(
         self, message: DatasetArriving | FunctionFailed
-    ) -> DatasetValidated | StageFinished | None:
+    ) -> DatasetValidated | StageFinished | StageResumed | None:
         if isinstance(message, DatasetArriving):
             self.aws.functions.invoke(
                 self.settings.validate_function, {"settle": to_plain(message)}
@@ -44,11 +44,13 @@ class ValidationActor(StageActor):
         if job.status is Status.QUEUED:
             # The function did its work; only its word to the queue, which is ours, is missing.
             return DatasetValidated(job.job_id)
+        if message.died and job.status in (Status.SUBMITTED, Status.VALIDATING):
+            return self._call_again(job, message.payload)
         return _failed(
             job,
             "validation_failed",
-            "Validation broke down, which is not the dataset's fault. Upload it again; "
-            "if that fails too, the validate function's log tells more.",
+            f"Validation broke down ({message.reason}), which is not the dataset's fault. Upload "
+            "it again; if that fails too, the validate function's log tells more.",
         )
 
     def check(self, job: Job) -> JobEvent | None:
@@ -57,6 +59,12 @@ class ValidationActor(StageActor):
             return DatasetValidated(job.job_id)
         if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
             return JobChecked(job.job_id)
+        if job.status is Status.SUBMITTED and not self._is_there(job):
+            return _failed(job, "upload_failed", "The records did not reach S3; submit them again.")
+        return self._call_again(job, notification(job))
+
+    def _call_again(self, job: Job, payload: dict[str, Any]) -> StageFinished | StageResumed:
+        """Have the function go on with a job that it brought to no end, or give the job up."""
         if job.resumptions == MAX_RESUMPTIONS:
             return _failed(
                 job,
@@ -64,9 +72,7 @@ class ValidationActor(StageActor):
                 "Validation did not come to an end, though it was called several times. The "
                 "validate function's log tells more.",
             )
-        if job.status is Status.SUBMITTED and not self._is_there(job):
-            return _failed(job, "upload_failed", "The records did not reach S3; submit them again.")
-        self.aws.functions.invoke(self.settings.validate_function, notification(job))
+        self.aws.functions.invoke(self.settings.validate_function, payload)
         return StageResumed(job.job_id)
 
     def _is_there(self, job: Job) -> bool:

@@ -1,8 +1,10 @@
-"""Lambda's asynchronous queue for a laptop: invocations beyond its workers wait for their turn.
+"""Lambda's processes on a laptop: what MiniStack does with its own, but as Lambda does it.
 
 MiniStack starts a process, with a function's code and layers unpacked anew, for each invocation
 that finds none free, and after a few refusals gives an asynchronous event up. Five hundred uploads
-at once would be five hundred processes; AWS keeps such events for six hours.
+at once would be five hundred processes; AWS keeps such events for six hours. When one process dies
+as it starts, MiniStack ends all others of the function, and what they were working on. And of a
+function that raised it tells no more than of one that was killed.
 """
 
 from __future__ import annotations
@@ -10,25 +12,61 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 WORKERS = 2 * len(os.sched_getaffinity(0))
 """Of each function, at most. None of ours invokes another and waits for it."""
 
-Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+
+def install() -> None:
+    """Have MiniStack invoke functions as this module does. It reads its environment here."""
+    from ministack.services import lambda_svc
+
+    lambda_svc._execute_function_warm = LambdaWorkers().invoke
+    lambda_svc._ensure_reaper_thread()
 
 
-def bounded(execute: Execute, workers: int = WORKERS) -> Execute:
-    """`execute` as MiniStack calls it (function, event, request id), `workers` at once of each."""
-    turns: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(workers))
-    lock = threading.Lock()
+class LambdaWorkers:
+    """Invokes functions, `most` at once of each; further invocations wait for their turn."""
 
-    def wait_and_execute(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        name = (function.get("config") or function)["FunctionName"]
-        with lock:
-            turn = turns[name]
+    def __init__(self, most: int = WORKERS) -> None:
+        self._turns: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(most))
+        self._lock = threading.Lock()
+
+    def invoke(self, function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        """What came of the invocation, as MiniStack wants to be told it."""
+        from ministack.core.lambda_runtime import acquire_worker, release_worker
+
+        config = function.get("config") or function
+        name = config["FunctionName"]
+        with self._lock:
+            turn = self._turns[name]
         with turn:
-            return execute(function, event, request_id)
+            # One that is found dead is started anew.
+            worker, _ = acquire_worker(name, config, function["code_zip"])
+            try:
+                answer = worker.invoke(event, request_id)
+            except Exception as error:  # it did not start
+                answer = {"status": "error", "error": str(error)}
+            finally:
+                release_worker(worker)
+        if answer["status"] == "ok":
+            return {"body": answer["result"], "log": answer["log"]}
+        told = (answer.get("log"), answer.get("trace") or answer["error"])
+        return {
+            "body": _failure(answer["error"], answer.get("trace")),
+            "error": True,
+            "log": "\n".join(filter(None, told)),
+        }
 
-    return wait_and_execute
+
+def _failure(message: str, trace: str | None) -> dict[str, Any]:
+    """The failure as Lambda tells it, which has a stack trace from a function that raised only."""
+    if trace is not None:
+        stack = {"stackTrace": trace.splitlines()}
+        return {"errorType": "Runtime.HandlerError", "errorMessage": message, **stack}
+    if message.startswith("Worker init failed"):
+        return {"errorType": "Runtime.ImportModuleError", "errorMessage": message, "stackTrace": []}
+    timed_out = message.startswith("Task timed out")
+    kind = "Sandbox.Timedout" if timed_out else "Runtime.ExitError"
+    return {"errorType": kind, "errorMessage": message}

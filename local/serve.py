@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from local import lambda_workers
 from local.compute.config import ComputeConfig
 from local.compute.server import ComputeServer
 from local.config import CACHE, HOST, REGION, CloudConfig, config_from_environment
 from local.deployment import wait_until_settled
-from local.lambda_workers import bounded
 from local.ports import answers
 from local.processes import marked, stop
 from local.ranged_reads import RangedReads
@@ -35,9 +35,8 @@ async def serve(config: CloudConfig, compute: ComputeServer) -> None:
     from hypercorn.asyncio import serve as serve_http
     from hypercorn.config import Config
     from ministack.app import app
-    from ministack.services import lambda_svc
 
-    lambda_svc._execute_function_warm = bounded(lambda_svc._execute_function_warm)
+    lambda_workers.install()
 
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

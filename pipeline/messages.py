@@ -53,11 +53,15 @@ class CheckJob:
 
 @dataclass(frozen=True)
 class FunctionFailed:
-    """A function that is invoked asynchronously failed in every try; `payload` was its input."""
+    """A function that is invoked asynchronously failed in every try; `payload` was its input.
+
+    `died` when it was killed, or never begun: it may succeed the next time.
+    """
 
     function: str
     payload: dict[str, Any]
     reason: str
+    died: bool
 
 
 @dataclass(frozen=True)
@@ -193,10 +197,18 @@ def _time(milliseconds: int | None) -> str | None:
     return from_epoch_ms(milliseconds) if milliseconds else None
 
 
+TIMED_OUT = "Task timed out"
+"""How Lambda's word of a function begins that was given all the time it may take."""
+
+
 def _function_failed(plain: dict[str, Any]) -> FunctionFailed:
     response = plain.get("responsePayload") or {}
+    reason = str(response.get("errorMessage") or plain["requestContext"]["condition"])
+    # Python's runtime sends a stack trace, if an empty one, with all that it could still report.
+    raised = "stackTrace" in response
     return FunctionFailed(
         function=plain["requestContext"]["functionArn"],
         payload=plain["requestPayload"],
-        reason=str(response.get("errorMessage") or plain["requestContext"]["condition"]),
+        reason=reason,
+        died=not raised and TIMED_OUT not in reason,
     )

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from actors.system import Coordinator
+from contracts.codec import to_plain
+from contracts.spec import AnalyzeSpec
 from pipeline.compute_names import AttemptName
 from pipeline.job_events import DatasetValidated
 from pipeline.messages import CheckJob, to_body
@@ -33,10 +35,31 @@ def upload_event(key: str, version_id: str = "v1") -> dict[str, Any]:
     return {"Records": [{"eventTime": NOW, "s3": {"bucket": {"name": "ingest"}, "object": told}}]}
 
 
-def validation_failure(payload: dict[str, Any]) -> str:
-    """The envelope that Lambda sends when validation has failed in every try."""
-    context = {"functionArn": "arn:function:validate", "condition": "RetriesExhausted"}
-    return json.dumps({"requestContext": context, "requestPayload": payload})
+RAISED = {"errorType": "KeyError", "errorMessage": "'no such'", "stackTrace": ["line 1"]}
+DIED = {"errorType": "Runtime.ExitError", "errorMessage": "signal: killed"}
+
+
+def function_failure(name: str, payload: dict[str, Any], response: dict[str, Any]) -> str:
+    """The envelope that Lambda sends when a function has failed in every try."""
+    return json.dumps(
+        {
+            "requestContext": {
+                "functionArn": f"arn:function:{name}",
+                "condition": "RetriesExhausted",
+            },
+            "requestPayload": payload,
+            "responsePayload": response,
+        }
+    )
+
+
+def validation_failure(payload: dict[str, Any], response: dict[str, Any] = RAISED) -> str:
+    return function_failure("validate", payload, response)
+
+
+def analysis_failure(job_id: str, response: dict[str, Any] = RAISED) -> str:
+    spec = AnalyzeSpec(job_id, 1, "m", "n", "s", "app", "run", 1.0, 1.0, "o")
+    return function_failure("analyze", to_plain(spec), response)
 
 
 def launched_normalization(actors: Coordinator, aws: Aws) -> str:

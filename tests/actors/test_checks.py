@@ -1,6 +1,7 @@
 """What the coordinator does when it is told to look after a job."""
 
 from dataclasses import replace
+from typing import Any
 
 import boto3
 import pytest
@@ -8,18 +9,35 @@ import pytest
 from actors import analysis, validation
 from actors.system import Coordinator
 from actors.validation import notification
-from pipeline.compute import BatchJobs
+from pipeline.compute import BatchJobs, Functions
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload
 from pipeline.model import Fault, Job, Source, Stage, Status, StopReason
 from tests.actors.deliveries import (
     CHECK,
+    DIED,
     NORMALIZE,
+    analysis_failure,
     launched_normalization,
     launched_spark,
     spark_event,
+    upload_event,
+    validation_failure,
 )
 from tests.actors.world import NOW, Aws
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """The functions that were invoked, and with what."""
+    invoke, invoked = Functions.invoke, []
+
+    def record(self: Functions, name: str, payload: dict[str, Any]) -> str:
+        invoked.append((name, payload))
+        return invoke(self, name, payload)
+
+    monkeypatch.setattr(Functions, "invoke", record)
+    return invoked
 
 
 def test_a_check_learns_what_no_event_told(actors: Coordinator, aws: Aws, queued: Job) -> None:
@@ -86,6 +104,39 @@ def test_a_validation_that_never_ends_fails_with_a_name(actors: Coordinator, aws
     assert (job.status, job.error.code) == (Status.FAILED, "validation_lost")
 
 
+@pytest.mark.parametrize("settling", [False, True])
+def test_a_validation_that_died_is_called_again_with_what_it_was_given(
+    in_process: Coordinator, aws: Aws, calls: list[tuple[str, Any]], settling: bool
+) -> None:
+    aws.begin_validation("job", "input/a.csv", "v1")
+    payload = {"settle": {"job_id": "job"}} if settling else upload_event("input/a.csv")
+    in_process.handle("first", validation_failure(payload, DIED))
+    job = aws.store.get("job")
+    assert (job.status, job.resumptions) == (Status.VALIDATING, 1)
+    assert calls == [(aws.settings.validate_function, payload)]
+
+
+def test_a_validation_that_dies_each_time_fails_with_a_name(
+    in_process: Coordinator, aws: Aws, calls: list[tuple[str, Any]]
+) -> None:
+    aws.begin_validation("job", "input/a.csv", "v1")
+    for delivery in range(validation.MAX_RESUMPTIONS + 1):
+        in_process.handle(str(delivery), validation_failure(upload_event("input/a.csv"), DIED))
+    job = aws.store.get("job")
+    assert job.error is not None
+    assert (job.status, job.error.code) == (Status.FAILED, "validation_lost")
+    assert len(calls) == validation.MAX_RESUMPTIONS
+
+
+def test_a_validation_that_died_after_its_work_is_not_called_again(
+    in_process: Coordinator, aws: Aws, queued: Job, calls: list[tuple[str, Any]]
+) -> None:
+    failure = validation_failure(upload_event("input/a.csv"), DIED)
+    assert in_process.handle("first", failure).status == "NORMALIZING"
+    assert in_process.handle("second", failure).status == "NORMALIZING"
+    assert calls == []
+
+
 def test_records_that_never_reached_s3_fail_their_job(in_process: Coordinator, aws: Aws) -> None:
     boto3.client("s3").create_bucket(Bucket="ingest")
     source = Source("ingest", "input/inline/job.jsonl", None, NOW)
@@ -126,6 +177,25 @@ def test_an_analysis_that_never_ends_fails_with_a_name(
     job = aws.store.get("job")
     assert job.error is not None
     assert (job.status, job.error.code) == (Status.FAILED, "analysis_lost")
+
+
+def test_an_analysis_that_died_is_called_again_until_it_has_ended(
+    in_process: Coordinator, aws: Aws, queued: Job, calls: list[tuple[str, Any]]
+) -> None:
+    job = analyzing(in_process, aws)
+    (first,) = calls
+    in_process.handle("fourth", analysis_failure("job", DIED))
+    again = aws.store.get("job")
+    assert (again.status, again.resumptions) == (Status.ANALYZING, 1)
+    assert again.open_attempt == job.open_attempt
+    assert calls == [first, first]
+    aws.store.save(replace(again, resumptions=analysis.MAX_RESUMPTIONS))
+    for delivery in ("fifth", "sixth"):
+        in_process.handle(delivery, analysis_failure("job", DIED))
+    ended = aws.store.get("job")
+    assert ended.error is not None
+    assert (ended.status, ended.error.code) == (Status.FAILED, "analysis_lost")
+    assert calls == [first, first]
 
 
 @pytest.mark.parametrize(("state", "stop"), [("STARTING", None), ("RUNNABLE", StopReason.NO_GPU)])

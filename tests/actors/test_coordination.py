@@ -19,6 +19,7 @@ from tests.actors.deliveries import (
     NORMALIZE,
     TOTALS,
     VALIDATED,
+    analysis_failure,
     batch_event,
     launched_normalization,
     launched_spark,
@@ -264,10 +265,11 @@ def test_a_failed_analysis_fails_the_job(actors: Coordinator, aws: Aws, queued: 
     run_id = launched_spark(actors, aws)
     aws.leave(AttemptName("job", "spark", 1))
     actors.handle("third", spark_event(aws, run_id))
-    actors.handle("fourth", aws.analysis_failure("job"))
+    actors.handle("fourth", analysis_failure("job"))
     job = aws.store.get("job")
     assert job.error is not None
     assert (job.status, job.error.code) == (Status.FAILED, "analysis_failed")
+    assert "'no such'" in job.error.message
 
 
 def test_a_validation_that_broke_down_fails_its_job(actors: Coordinator, aws: Aws) -> None:

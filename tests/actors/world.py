@@ -1,7 +1,6 @@
 """The coordinator's world: a small AWS over HTTP, seen and moved from outside."""
 
 import io
-import json
 import time
 import zipfile
 from dataclasses import dataclass, replace
@@ -10,11 +9,9 @@ from typing import Any
 import boto3
 from moto.backends import get_backend
 
-from contracts.codec import to_plain
 from contracts.layout import FENCE_NAME, MARKER_NAME, METRICS_NAME
 from contracts.marker import Marker, Outcome, OutputFile
 from contracts.metrics import NormalizeMetrics
-from contracts.spec import AnalyzeSpec
 from pipeline.attempt_files import AttemptFiles
 from pipeline.compute_names import AttemptName
 from pipeline.messages import Message, parse
@@ -119,12 +116,6 @@ class Aws:
             for a in job.attempts
         ]
         self.store.save(replace(job, attempts=tuple(claimed)))
-
-    def analysis_failure(self, job_id: str) -> str:
-        """The envelope that Lambda sends when the analysis has failed in every try."""
-        spec = AnalyzeSpec(job_id, 1, "m", "n", "s", "app", "run", 1.0, 1.0, "o")
-        context = {"functionArn": "arn:function:analyze", "condition": "RetriesExhausted"}
-        return json.dumps({"requestContext": context, "requestPayload": to_plain(spec)})
 
 
 def make_settings() -> CoordinateSettings:

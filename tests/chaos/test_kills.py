@@ -41,9 +41,9 @@ def test_fifty_jobs_end_though_workers_and_jobs_are_killed(sabotage: Sabotage) -
     assert killed["worker"] > 0
     assert killed["job"] > 0
     assert ends.total() == JOBS
-    # Who kills a job's process itself, and not its host, has found a bug of ours.
-    ours = {"normalization_failed", "spark_failed", "validation_failed", "analysis_failed"}
-    assert set(codes) <= ours
+    # Who kills a job's process itself, and not its host, has found a bug of ours; but a function
+    # that was killed is called again.
+    assert set(codes) <= {"normalization_failed", "spark_failed"}
     assert not [process for process in marked(home) if kind_of(process) == "job"]
     assert sabotage.unfinished_work() == []
 

@@ -174,7 +174,9 @@ class SimulatedPipeline:
             return
         self.aws.invocations.remove(invocation)
         context = {"functionArn": f"arn:{invocation.function}", "condition": "RetriesExhausted"}
-        self._send({"requestContext": context, "requestPayload": invocation.payload})
+        response = {"errorMessage": "killed"} if caller.dead else {"stackTrace": []}
+        told = {"requestPayload": invocation.payload, "responsePayload": response}
+        self._send({"requestContext": context, **told})
 
     def _validate(self, payload: dict[str, Any]) -> None:
         if "settle" in payload:

@@ -1,56 +1,123 @@
-import threading
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.lambda_workers import bounded
+from local.lambda_workers import LambdaWorkers
+
+CODE = """
+import os, signal, sys, time
+
+try:
+    os.unlink(os.environ["KILLED_AT_START"])
+except (KeyError, FileNotFoundError):
+    pass
+else:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def handler(event, context):
+    match event["do"]:
+        case "raise":
+            raise ValueError("not that")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "sleep":
+            time.sleep(event["seconds"])
+    return os.getpid()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from ministack.core import lambda_runtime
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    lambda_runtime.reset()
+
+
+def function(name: str = "validate", code: str = CODE, **environment: str) -> dict[str, Any]:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("function.py", code)
+    arn = f"arn:aws:lambda:eu-central-1:000000000000:function:{name}"
+    config = {
+        "FunctionName": name,
+        "FunctionArn": arn,
+        "Runtime": "python3.11",
+        "Handler": "function.handler",
+        "Timeout": 2,
+        "Environment": {"Variables": environment},
+    }
+    return {"config": config, "code_zip": content.getvalue()}
 
 
 def test_further_invocations_wait_and_none_is_lost() -> None:
-    running, most, lock = 0, 0, threading.Lock()
-    first_two = threading.Barrier(2)
-
-    def execute(function: dict[str, Any], event: int, request_id: str) -> dict[str, Any]:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        if event < 2:
-            first_two.wait(timeout=10)
-        with lock:
-            running -= 1
-        return {"body": event}
-
-    call = bounded(execute, workers=2)
-    function = {"config": {"FunctionName": "validate"}}
+    workers, validate = LambdaWorkers(most=2), function()
+    event = {"do": "sleep", "seconds": 0.01}
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda n: call(function, n, "id")["body"], range(50)))
-    assert answers == list(range(50))
-    assert most == 2
+        answers = list(callers.map(lambda _: workers.invoke(validate, event, "id"), range(50)))
+    assert not any(answer.get("error") for answer in answers)
+    assert len({answer["body"] for answer in answers}) == 2
 
 
 def test_one_function_does_not_wait_for_another() -> None:
-    both = threading.Barrier(2)
+    workers = LambdaWorkers(most=1)
+    slow = {"do": "sleep", "seconds": 1.5}
+    with ThreadPoolExecutor(1) as caller:
+        first = caller.submit(workers.invoke, function("validate"), slow, "id")
+        assert "error" not in workers.invoke(function("coordinate"), {"do": "nothing"}, "id")
+        assert not first.done()
 
-    def execute(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-        both.wait(timeout=10)
-        return {}
 
-    call = bounded(execute, workers=1)
-    with ThreadPoolExecutor(2) as callers:
-        names = [{"FunctionName": "validate"}, {"FunctionName": "coordinate"}]
-        assert list(callers.map(lambda name: call(name, {}, "id"), names)) == [{}, {}]
+def test_who_dies_as_it_starts_takes_no_other_along(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    workers, validate = LambdaWorkers(most=4), function(KILLED_AT_START=str(flag))
+    event = {"do": "sleep", "seconds": 0.5}
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: workers.invoke(validate, event, "id"), range(4)))
+    (failed,) = [answer for answer in answers if answer.get("error")]
+    assert failed["body"]["errorType"] == "Runtime.ExitError"
+    assert "error" not in workers.invoke(validate, event, "id")
+
+
+def test_who_raises_leaves_a_stack_trace() -> None:
+    answer = LambdaWorkers().invoke(function(), {"do": "raise"}, "id")
+    assert answer["error"]
+    assert answer["body"]["errorMessage"] == "not that"
+    assert answer["body"]["stackTrace"][-1] == "ValueError: not that"
+    assert "ValueError: not that" in answer["log"]
+
+
+def test_who_dies_leaves_none() -> None:
+    answer = LambdaWorkers().invoke(function(), {"do": "die"}, "id")
+    assert answer["error"]
+    assert answer["body"]["errorType"] == "Runtime.ExitError"
+    assert "stackTrace" not in answer["body"]
+
+
+def test_who_takes_too_long_has_timed_out() -> None:
+    answer = LambdaWorkers().invoke(function(), {"do": "sleep", "seconds": 9}, "id")
+    assert answer["error"]
+    assert answer["body"]["errorType"] == "Sandbox.Timedout"
+    assert "stackTrace" not in answer["body"]
+
+
+def test_code_that_cannot_be_imported_has_raised() -> None:
+    answer = LambdaWorkers().invoke(function(code="import nowhere"), {}, "id")
+    assert answer["error"]
+    assert "nowhere" in answer["body"]["errorMessage"]
+    assert answer["body"]["stackTrace"] == []
 
 
 def test_a_worker_is_free_again_after_a_failure() -> None:
-    def execute(function: dict[str, Any], event: bool, request_id: str) -> dict[str, Any]:
-        if event:
-            raise RuntimeError("the worker is dead")
-        return {"body": "done"}
-
-    call = bounded(execute, workers=1)
-    function = {"FunctionName": "validate"}
-    with pytest.raises(RuntimeError, match="the worker is dead"):
-        call(function, True, "id")
-    assert call(function, False, "id") == {"body": "done"}
+    workers, validate = LambdaWorkers(most=1), function()
+    for failing in ("raise", "die"):
+        assert workers.invoke(validate, {"do": failing}, "id")["error"]
+        assert "error" not in workers.invoke(validate, {"do": "nothing"}, "id")

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -85,16 +86,37 @@ def test_a_spark_event_names_its_run() -> None:
     assert parse(body) == SparkRunChanged("app", "run")
 
 
+def function_failed(condition: str, response: dict[str, Any] | None) -> str:
+    record = {
+        "version": "1.0",
+        "requestContext": {"functionArn": "arn:f:$LATEST", "condition": condition},
+        "requestPayload": {"job_id": "job"},
+    }
+    return json.dumps(record if response is None else {**record, "responsePayload": response})
+
+
 def test_a_function_that_failed_for_good_is_known_by_its_envelope() -> None:
-    body = json.dumps(
-        {
-            "version": "1.0",
-            "requestContext": {"functionArn": "arn:f:$LATEST", "condition": "RetriesExhausted"},
-            "requestPayload": {"job_id": "job"},
-            "responsePayload": {"errorMessage": "boom"},
-        }
-    )
-    assert parse(body) == FunctionFailed("arn:f:$LATEST", {"job_id": "job"}, "boom")
+    raised = {"errorType": "ValueError", "errorMessage": "boom", "stackTrace": ["line 1"]}
+    body = function_failed("RetriesExhausted", raised)
+    assert parse(body) == FunctionFailed("arn:f:$LATEST", {"job_id": "job"}, "boom", died=False)
+
+
+@pytest.mark.parametrize(
+    ("condition", "response", "died"),
+    [
+        ("RetriesExhausted", {"errorMessage": "no module", "stackTrace": []}, False),
+        ("RetriesExhausted", {"errorType": "Runtime.ExitError", "errorMessage": "killed"}, True),
+        ("RetriesExhausted", {"errorMessage": "RequestId: 1 Process exited"}, True),
+        ("RetriesExhausted", {"errorMessage": "1 Task timed out after 3.00 seconds"}, False),
+        ("EventAgeExceeded", None, True),
+    ],
+)
+def test_a_function_that_was_killed_is_told_from_one_that_failed(
+    condition: str, response: dict[str, Any] | None, died: bool
+) -> None:
+    message = parse(function_failed(condition, response))
+    assert isinstance(message, FunctionFailed)
+    assert message.died is died
 
 
 @pytest.mark.parametrize("body", ["", "[]", "3", "{}", '{"message": "Nonsense"}', "nonsense"])
