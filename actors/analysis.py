@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from actors.stage_actor import StageActor
+from actors.stage_actor import MOST_DEATHS, StageActor
 from contracts.codec import from_plain, to_plain
 from contracts.problem import Problem
 from contracts.spec import AnalyzeSpec
 from pipeline.clock import now
 from pipeline.compute_names import AttemptName
 from pipeline.job_events import JobChecked, JobEvent, StageFinished, StageLaunched, StageResumed
-from pipeline.messages import AnalysisFinished, FunctionFailed
+from pipeline.messages import AnalysisFinished, Failure, FunctionFailed
 from pipeline.model import Attempt, Fault, Job, Stage, seconds_between
 from pipeline.orders import LaunchStage
 
@@ -17,7 +17,7 @@ SILENT_SECONDS = 6 * 60.0
 """Three tries of a minute each, and the pauses that Lambda makes between them."""
 
 MAX_RESUMPTIONS = 10
-"""An hour, or half of one when Lambda tells that the function dies; an outage does not count."""
+"""An hour, while AWS runs our functions; an outage in which it does not is none of the job's."""
 
 
 class AnalysisActor(StageActor):
@@ -50,26 +50,23 @@ class AnalysisActor(StageActor):
             return JobChecked(job.job_id)
         if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
             return JobChecked(job.job_id)
-        return self._call_again(job, attempt)
-
-    def _call_again(self, job: Job, attempt: Attempt) -> StageFinished | StageResumed:
-        """Have the function do the attempt anew, or give the job up."""
-        if job.resumptions == MAX_RESUMPTIONS:
+        if job.resumptions >= MAX_RESUMPTIONS:
             return _failed(
                 AttemptName.of(job, attempt),
                 "analysis_lost",
                 "The analysis did not come to an end, though it was called several times. The "
                 "analyze function's log tells more.",
             )
+        return self._call_again(job, attempt)
+
+    def _call_again(self, job: Job, attempt: Attempt) -> StageResumed:
         self.launch(job, LaunchStage(attempt.stage, attempt.number, look_first=True))
         return StageResumed(job.job_id)
 
     def _output(self, job: Job, attempt: Attempt) -> str:
         return str(self.aws.files.output(AttemptName.of(job, attempt)))
 
-    def resolve(
-        self, message: AnalysisFinished | FunctionFailed
-    ) -> StageFinished | StageResumed | None:
+    def resolve(self, message: AnalysisFinished | FunctionFailed) -> JobEvent:
         if isinstance(message, AnalysisFinished):
             return StageFinished(
                 job_id=message.job_id,
@@ -81,12 +78,15 @@ class AnalysisActor(StageActor):
                 totals=message.totals,
             )
         spec = from_plain(AnalyzeSpec, message.payload)
-        if message.died:
+        if message.failure is Failure.UNTRIED:
+            return JobChecked(spec.job_id)
+        if message.failure is Failure.DIED:
             job = self.aws.store.get(spec.job_id)
             attempt = job.attempt(Stage.ANALYZE, spec.attempt)
-            if job.status.is_end or attempt is None or attempt.state.is_end:
-                return None
-            return self._call_again(job, attempt)
+            if attempt is None or attempt.external_id is None or attempt.state.is_end:
+                return JobChecked(job.job_id)
+            if job.resumptions < MOST_DEATHS:
+                return self._call_again(job, attempt)
         return _failed(
             AttemptName(spec.job_id, Stage.ANALYZE.value, spec.attempt),
             "analysis_failed",

@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 FORGOTTEN_AFTER_SECONDS = 300.0
 """So long after the job's last change work that AWS does not know is gone, and not merely new."""
 
+MOST_DEATHS = 3
+"""So often a function that died in each of its three tries is called again at once; Lambda makes
+pauses of a minute and of two between its tries."""
+
 
 class StageActor(ActorTypeDispatcher):  # type: ignore[misc]
     """Answers each order with `Resolved` or `Refused`; subclasses say with what."""

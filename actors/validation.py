@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import ClientError
 
-from actors.stage_actor import StageActor
+from actors.stage_actor import MOST_DEATHS, StageActor
 from contracts.codec import to_plain
 from contracts.problem import Problem
 from pipeline.application import Application, read_application
@@ -16,7 +16,7 @@ from pipeline.clock import now
 from pipeline.dataset.identity import Upload
 from pipeline.errors import ObjectGone
 from pipeline.job_events import DatasetValidated, JobChecked, JobEvent, StageFinished, StageResumed
-from pipeline.messages import DatasetArriving, FunctionFailed
+from pipeline.messages import DatasetArriving, Failure, FunctionFailed
 from pipeline.model import Fault, Job, Stage, Status, seconds_between
 from pipeline.registration import Registration
 
@@ -24,19 +24,15 @@ SILENT_SECONDS = 20 * 60.0
 """Longer than the validate function may run, and than a folder is left alone between two looks."""
 
 MAX_RESUMPTIONS = 9
-"""Three hours of silence, while AWS runs our functions; half of one when Lambda tells it."""
+"""Three hours, while AWS runs our functions."""
 
 
 class ValidationActor(StageActor):
-    """Sends the validate function to a folder once more, or to what it left undone, or gives up."""
+    """Sends the validate function to a folder once more, or to what it left undone."""
 
-    def resolve(
-        self, message: DatasetArriving | FunctionFailed
-    ) -> DatasetValidated | StageFinished | StageResumed | None:
+    def resolve(self, message: DatasetArriving | FunctionFailed) -> JobEvent | None:
         if isinstance(message, DatasetArriving):
-            self.aws.functions.invoke(
-                self.settings.validate_function, {"settle": to_plain(message)}
-            )
+            self._call({"settle": to_plain(message)})
             return None
         job = self._job_of(message.payload)
         if job is None:
@@ -44,8 +40,12 @@ class ValidationActor(StageActor):
         if job.status is Status.QUEUED:
             # The function did its work; only its word to the queue, which is ours, is missing.
             return DatasetValidated(job.job_id)
-        if message.died and job.status in (Status.SUBMITTED, Status.VALIDATING):
-            return self._call_again(job, message.payload)
+        is_validating = job.status in (Status.SUBMITTED, Status.VALIDATING)
+        if message.failure is Failure.UNTRIED or not is_validating:
+            return JobChecked(job.job_id)
+        if message.failure is Failure.DIED and job.resumptions < MOST_DEATHS:
+            self._call(message.payload)
+            return StageResumed(job.job_id)
         return _failed(
             job,
             "validation_failed",
@@ -59,21 +59,20 @@ class ValidationActor(StageActor):
             return DatasetValidated(job.job_id)
         if seconds_between(job.updated_at, now()) < SILENT_SECONDS:
             return JobChecked(job.job_id)
-        if job.status is Status.SUBMITTED and not self._is_there(job):
-            return _failed(job, "upload_failed", "The records did not reach S3; submit them again.")
-        return self._call_again(job, notification(job))
-
-    def _call_again(self, job: Job, payload: dict[str, Any]) -> StageFinished | StageResumed:
-        """Have the function go on with a job that it brought to no end, or give the job up."""
-        if job.resumptions == MAX_RESUMPTIONS:
+        if job.resumptions >= MAX_RESUMPTIONS:
             return _failed(
                 job,
                 "validation_lost",
                 "Validation did not come to an end, though it was called several times. The "
                 "validate function's log tells more.",
             )
-        self.aws.functions.invoke(self.settings.validate_function, payload)
+        if job.status is Status.SUBMITTED and not self._is_there(job):
+            return _failed(job, "upload_failed", "The records did not reach S3; submit them again.")
+        self._call(notification(job))
         return StageResumed(job.job_id)
+
+    def _call(self, payload: dict[str, Any]) -> None:
+        self.aws.functions.invoke(self.settings.validate_function, payload)
 
     def _is_there(self, job: Job) -> bool:
         try:
@@ -91,7 +90,10 @@ class ValidationActor(StageActor):
         if not upload.starts_job:
             return None
         registration = Registration(self.aws.store)
-        return registration.find(upload) or registration.enter(self._application(upload, record))
+        found = registration.find(upload)
+        if found:
+            return self.aws.store.get(found.job_id)  # the index may be behind
+        return registration.enter(self._application(upload, record))
 
     def _application(self, upload: Upload, record: dict[str, Any]) -> Application:
         """What the upload asks for; if that cannot be read, what the notification alone tells."""

@@ -53,7 +53,8 @@ def standardize(block: Any, mean: Any, scale: Any, dtype: Any, copy: bool = True
             deviation = scaled if wide else numpy.empty(scaled.shape, order="F")
             numpy.subtract(values[tile], mean[tile[1]], out=deviation)
             numpy.divide(deviation, scale[tile[1]], out=scaled, casting="same_kind")
-            numpy.copyto(scaled, numpy.nan, where=numpy.isinf(scaled))
+            if not (finite := numpy.isfinite(scaled)).all():
+                numpy.copyto(scaled, numpy.nan, where=~finite)
     return z
 
 
@@ -71,28 +72,37 @@ def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
 
 def _of_tile(cells: Any) -> tuple[Any, list[Moments]]:
     """How many NaNs each column has, and its moments; `cells` are overwritten."""
-    rows = len(cells)
-    absent = ~numpy.isfinite(cells)
-    counts = rows - numpy.count_nonzero(absent, axis=0)
-    nulls = rows - counts
-    some_absent = bool(nulls.any())
+    rows, columns = cells.shape
+    counts = numpy.full(columns, rows)
+    nulls = numpy.zeros(columns, dtype=numpy.int64)
+    finite = numpy.isfinite(cells)
+    gaps = []
+    for index in range(columns):
+        column, is_finite = cells[:, index], finite[:, index]
+        counts[index] = numpy.count_nonzero(is_finite)
+        if counts[index] < rows:
+            gap = numpy.flatnonzero(~is_finite)
+            nulls[index] = numpy.count_nonzero(numpy.isnan(column[gap]))
+            # A value that is there already is no other minimum or maximum.
+            column[gap] = column[is_finite.argmax()]
+            gaps.append((column, gap))
+    minimum, maximum = numpy.minimum.reduce(cells, axis=0), numpy.maximum.reduce(cells, axis=0)
     with numpy.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if some_absent and numpy.isinf(cells).any():
-            nulls = numpy.count_nonzero(numpy.isnan(cells), axis=0)
-            numpy.copyto(cells, numpy.nan, where=absent)
-        minimum, maximum = numpy.fmin.reduce(cells, axis=0), numpy.fmax.reduce(cells, axis=0)
-        if some_absent:
-            numpy.copyto(cells, 0.0, where=absent)
+        _fill(gaps, 0.0)
         mean = cells.sum(axis=0) / counts
         deviation = numpy.subtract(cells, mean, out=cells)
-        if some_absent:
-            numpy.copyto(deviation, 0.0, where=absent)
+        _fill(gaps, 0.0)
         rest = deviation.sum(axis=0)
-        m2 = numpy.square(deviation, out=deviation).sum(axis=0) - rest * (rest / counts)
+        m2 = numpy.einsum("ij,ij->j", deviation, deviation) - rest * (rest / counts)
         mean += rest / counts
     statistics = (counts, mean, m2, minimum, maximum)
     of_columns = zip(*(each.tolist() for each in statistics), strict=True)
     return nulls, [_moments(*of_column) for of_column in of_columns]
+
+
+def _fill(gaps: list[tuple[Any, Any]], value: float) -> None:
+    for column, gap in gaps:
+        column[gap] = value
 
 
 def _moments(count: int, mean: float, m2: float, minimum: float, maximum: float) -> Moments:

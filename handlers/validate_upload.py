@@ -38,6 +38,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         except Exception as error:
             logger.exception("not validated", stage=Stage.VALIDATE.value, record=record["s3"])
             failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
     if failures:
         raise ExceptionGroup("some uploads were not validated", failures)
 

@@ -35,18 +35,25 @@ class LambdaWorkers:
 
     def invoke(self, function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         """What came of the invocation, as MiniStack wants to be told it."""
-        from ministack.core.lambda_runtime import acquire_worker, release_worker
+        from ministack.core.lambda_runtime import acquire_worker, kill_workers, release_worker
 
-        config = function.get("config") or function
+        config, code = function["config"], function["code_zip"]
         name = config["FunctionName"]
         with self._lock:
             turn = self._turns[name]
         with turn:
             # One that is found dead is started anew.
-            worker, _ = acquire_worker(name, config, function["code_zip"])
+            worker, _ = acquire_worker(name, config, code, config.get("Version", "$LATEST"))
+            if worker.config["LastModified"] < config["LastModified"]:
+                # An invocation from before the function's update had to wait, and started it.
+                kill_workers([worker])
+                worker.config, worker.code_zip = config, code
             try:
-                answer = worker.invoke(event, request_id)
-            except Exception as error:  # it did not start
+                answer = worker.invoke(
+                    event, request_id, invoked_function_arn=config["FunctionArn"]
+                )
+            except Exception as error:  # it did not start, and may not have gone yet
+                kill_workers([worker])
                 answer = {"status": "error", "error": str(error)}
             finally:
                 release_worker(worker)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from contracts.codec import DocumentError, from_plain, to_plain
@@ -15,6 +16,9 @@ from pipeline.clock import from_epoch_ms
 from pipeline.compute_names import AttemptName
 from pipeline.job_events import CancelRequested, DatasetValidated
 from pipeline.model import AttemptState, Totals
+from pipeline.text import cut
+
+MAX_REASON_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -51,17 +55,25 @@ class CheckJob:
     job_id: str
 
 
+class Failure(StrEnum):
+    """What became of an asynchronous invocation that Lambda gave up."""
+
+    RAISED = "raised"
+    """In every try, or it used up its time: it would do so again."""
+    DIED = "died"
+    """In every try, killed or crashed, without a word."""
+    UNTRIED = "untried"
+    """Lambda has not tried, or not to the end: nothing runs, or a loop is suspected."""
+
+
 @dataclass(frozen=True)
 class FunctionFailed:
-    """A function that is invoked asynchronously failed in every try; `payload` was its input.
-
-    `died` when it was killed, or never begun: it may succeed the next time.
-    """
+    """A function that was invoked asynchronously did not do its work; `payload` was its input."""
 
     function: str
     payload: dict[str, Any]
+    failure: Failure
     reason: str
-    died: bool
 
 
 @dataclass(frozen=True)
@@ -197,18 +209,22 @@ def _time(milliseconds: int | None) -> str | None:
     return from_epoch_ms(milliseconds) if milliseconds else None
 
 
-TIMED_OUT = "Task timed out"
-"""How Lambda's word of a function begins that was given all the time it may take."""
-
-
 def _function_failed(plain: dict[str, Any]) -> FunctionFailed:
+    context = plain["requestContext"]
     response = plain.get("responsePayload") or {}
-    reason = str(response.get("errorMessage") or plain["requestContext"]["condition"])
-    # Python's runtime sends a stack trace, if an empty one, with all that it could still report.
-    raised = "stackTrace" in response
+    reason = str(response.get("errorMessage") or context["condition"])
     return FunctionFailed(
-        function=plain["requestContext"]["functionArn"],
+        function=context["functionArn"],
         payload=plain["requestPayload"],
-        reason=reason,
-        died=not raised and TIMED_OUT not in reason,
+        failure=_failure(context["condition"], response, reason),
+        reason=cut(reason, MAX_REASON_CHARACTERS),
     )
+
+
+def _failure(condition: str, response: dict[str, Any], reason: str) -> Failure:
+    if condition != "RetriesExhausted":
+        return Failure.UNTRIED
+    # Python's runtime sends a stack trace, if an empty one, with whatever it could still report.
+    if "stackTrace" in response or "Task timed out" in reason:
+        return Failure.RAISED
+    return Failure.DIED

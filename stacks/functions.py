@@ -64,6 +64,9 @@ class PipelineFunction(lambda_.Function):
             memory_size=memory_mb,
             layers=list(layers),
             on_failure=failures,
+            # A folder that settles for an hour, or an attempt that nobody can launch, goes round
+            # through the work queue more than the 16 times at which Lambda would step in.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
         self.own_role = role
         acknowledge(

@@ -39,27 +39,28 @@ RAISED = {"errorType": "KeyError", "errorMessage": "'no such'", "stackTrace": ["
 DIED = {"errorType": "Runtime.ExitError", "errorMessage": "signal: killed"}
 
 
-def function_failure(name: str, payload: dict[str, Any], response: dict[str, Any]) -> str:
-    """The envelope that Lambda sends when a function has failed in every try."""
-    return json.dumps(
-        {
-            "requestContext": {
-                "functionArn": f"arn:function:{name}",
-                "condition": "RetriesExhausted",
-            },
-            "requestPayload": payload,
-            "responsePayload": response,
-        }
-    )
+def function_failure(
+    name: str, payload: dict[str, Any], response: dict[str, Any] | None, condition: str
+) -> str:
+    """The envelope that Lambda sends when a function has not done its work."""
+    context = {"functionArn": f"arn:function:{name}", "condition": condition}
+    told = {"requestContext": context, "requestPayload": payload, "responsePayload": response}
+    return json.dumps(told)
 
 
-def validation_failure(payload: dict[str, Any], response: dict[str, Any] = RAISED) -> str:
-    return function_failure("validate", payload, response)
+def validation_failure(
+    payload: dict[str, Any],
+    response: dict[str, Any] | None = RAISED,
+    condition: str = "RetriesExhausted",
+) -> str:
+    return function_failure("validate", payload, response, condition)
 
 
-def analysis_failure(job_id: str, response: dict[str, Any] = RAISED) -> str:
+def analysis_failure(
+    job_id: str, response: dict[str, Any] | None = RAISED, condition: str = "RetriesExhausted"
+) -> str:
     spec = AnalyzeSpec(job_id, 1, "m", "n", "s", "app", "run", 1.0, 1.0, "o")
-    return function_failure("analyze", to_plain(spec), response)
+    return function_failure("analyze", to_plain(spec), response, condition)
 
 
 def launched_normalization(actors: Coordinator, aws: Aws) -> str:

@@ -7,11 +7,13 @@ import boto3
 import pytest
 
 from actors import analysis, validation
+from actors.stage_actor import MOST_DEATHS
 from actors.system import Coordinator
 from actors.validation import notification
 from pipeline.compute import BatchJobs, Functions
 from pipeline.compute_names import AttemptName
 from pipeline.dataset.identity import Upload
+from pipeline.messages import CheckJob, to_body
 from pipeline.model import Fault, Job, Source, Stage, Status, StopReason
 from tests.actors.deliveries import (
     CHECK,
@@ -116,16 +118,31 @@ def test_a_validation_that_died_is_called_again_with_what_it_was_given(
     assert calls == [(aws.settings.validate_function, payload)]
 
 
-def test_a_validation_that_dies_each_time_fails_with_a_name(
+def test_a_validation_that_dies_each_time_fails_with_what_it_died_of(
     in_process: Coordinator, aws: Aws, calls: list[tuple[str, Any]]
 ) -> None:
     aws.begin_validation("job", "input/a.csv", "v1")
-    for delivery in range(validation.MAX_RESUMPTIONS + 1):
+    for delivery in range(MOST_DEATHS + 2):
         in_process.handle(str(delivery), validation_failure(upload_event("input/a.csv"), DIED))
     job = aws.store.get("job")
     assert job.error is not None
-    assert (job.status, job.error.code) == (Status.FAILED, "validation_lost")
-    assert len(calls) == validation.MAX_RESUMPTIONS
+    assert (job.status, job.error.code) == (Status.FAILED, "validation_failed")
+    assert "signal: killed" in job.error.message
+    assert len(calls) == MOST_DEATHS
+
+
+def test_a_function_that_lambda_does_not_run_waits_for_the_next_check(
+    in_process: Coordinator, aws: Aws, calls: list[tuple[str, Any]]
+) -> None:
+    failure = validation_failure(upload_event("input/a.csv"), None, "ZeroReservedConcurrency")
+    for delivery in ("first", "second"):
+        assert in_process.handle(delivery, failure).status == "VALIDATING"
+    (job,) = aws.store.list().jobs
+    assert job.resumptions == 0
+    assert calls == []
+    aws.store.save(replace(job, updated_at=NOW))
+    in_process.handle("third", to_body(CheckJob(job.job_id)))
+    assert len(calls) == 1
 
 
 def test_a_validation_that_died_after_its_work_is_not_called_again(
@@ -189,13 +206,23 @@ def test_an_analysis_that_died_is_called_again_until_it_has_ended(
     assert (again.status, again.resumptions) == (Status.ANALYZING, 1)
     assert again.open_attempt == job.open_attempt
     assert calls == [first, first]
-    aws.store.save(replace(again, resumptions=analysis.MAX_RESUMPTIONS))
+    aws.store.save(replace(again, resumptions=MOST_DEATHS))
     for delivery in ("fifth", "sixth"):
         in_process.handle(delivery, analysis_failure("job", DIED))
     ended = aws.store.get("job")
     assert ended.error is not None
-    assert (ended.status, ended.error.code) == (Status.FAILED, "analysis_lost")
+    assert (ended.status, ended.error.code) == (Status.FAILED, "analysis_failed")
+    assert "signal: killed" in ended.error.message
     assert calls == [first, first]
+
+
+def test_an_analysis_that_lambda_does_not_run_waits_for_the_next_check(
+    in_process: Coordinator, aws: Aws, queued: Job, calls: list[tuple[str, Any]]
+) -> None:
+    job = analyzing(in_process, aws)
+    in_process.handle("fourth", analysis_failure("job", None, "EventAgeExceeded"))
+    assert aws.store.get("job") == job
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(("state", "stop"), [("STARTING", None), ("RUNNABLE", StopReason.NO_GPU)])

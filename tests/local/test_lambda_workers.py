@@ -41,7 +41,9 @@ def _processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     lambda_runtime.reset()
 
 
-def function(name: str = "validate", code: str = CODE, **environment: str) -> dict[str, Any]:
+def function(
+    name: str = "validate", code: str = CODE, modified: str = "2026-11-28", **environment: str
+) -> dict[str, Any]:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("function.py", code)
@@ -49,6 +51,7 @@ def function(name: str = "validate", code: str = CODE, **environment: str) -> di
     config = {
         "FunctionName": name,
         "FunctionArn": arn,
+        "LastModified": modified,
         "Runtime": "python3.11",
         "Handler": "function.handler",
         "Timeout": 2,
@@ -109,11 +112,23 @@ def test_who_takes_too_long_has_timed_out() -> None:
     assert "stackTrace" not in answer["body"]
 
 
-def test_code_that_cannot_be_imported_has_raised() -> None:
-    answer = LambdaWorkers().invoke(function(code="import nowhere"), {}, "id")
-    assert answer["error"]
-    assert "nowhere" in answer["body"]["errorMessage"]
-    assert answer["body"]["stackTrace"] == []
+def test_code_that_cannot_be_imported_has_raised_each_time() -> None:
+    workers, broken = LambdaWorkers(most=1), function(code="import nowhere")
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: workers.invoke(broken, {}, "id"), range(4)))
+    for answer in answers:
+        assert answer["error"]
+        assert "nowhere" in answer["body"]["errorMessage"]
+        assert answer["body"]["stackTrace"] == []
+
+
+def test_who_waited_for_longer_than_an_update_took_leaves_no_old_code_behind() -> None:
+    workers, code = LambdaWorkers(), "def handler(event, context): return {!r}"
+    before = function(code=code.format("old"), modified="2026-11-28T10:00:00.000+0000")
+    after = function(code=code.format("new"), modified="2026-11-28T10:00:00.500+0000")
+    assert workers.invoke(before, {}, "id")["body"] == "old"
+    assert workers.invoke(after, {}, "id")["body"] == "new"
+    assert workers.invoke(after, {}, "id")["body"] == "new"
 
 
 def test_a_worker_is_free_again_after_a_failure() -> None:

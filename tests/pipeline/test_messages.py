@@ -9,6 +9,7 @@ from pipeline.messages import (
     AnalysisFinished,
     BatchJobChanged,
     DatasetArriving,
+    Failure,
     FunctionFailed,
     SparkRunChanged,
     UnknownMessage,
@@ -98,25 +99,27 @@ def function_failed(condition: str, response: dict[str, Any] | None) -> str:
 def test_a_function_that_failed_for_good_is_known_by_its_envelope() -> None:
     raised = {"errorType": "ValueError", "errorMessage": "boom", "stackTrace": ["line 1"]}
     body = function_failed("RetriesExhausted", raised)
-    assert parse(body) == FunctionFailed("arn:f:$LATEST", {"job_id": "job"}, "boom", died=False)
+    expected = FunctionFailed("arn:f:$LATEST", {"job_id": "job"}, Failure.RAISED, "boom")
+    assert parse(body) == expected
 
 
 @pytest.mark.parametrize(
-    ("condition", "response", "died"),
+    ("condition", "response", "failure"),
     [
-        ("RetriesExhausted", {"errorMessage": "no module", "stackTrace": []}, False),
-        ("RetriesExhausted", {"errorType": "Runtime.ExitError", "errorMessage": "killed"}, True),
-        ("RetriesExhausted", {"errorMessage": "RequestId: 1 Process exited"}, True),
-        ("RetriesExhausted", {"errorMessage": "1 Task timed out after 3.00 seconds"}, False),
-        ("EventAgeExceeded", None, True),
+        ("RetriesExhausted", {"errorMessage": "no module", "stackTrace": []}, Failure.RAISED),
+        ("RetriesExhausted", {"errorMessage": "1 Task timed out after 3.00 s"}, Failure.RAISED),
+        ("RetriesExhausted", {"errorType": "Runtime.ExitError"}, Failure.DIED),
+        ("RetriesExhausted", {"errorMessage": "RequestId: 1 Process exited"}, Failure.DIED),
+        ("EventAgeExceeded", {"errorMessage": "boom", "stackTrace": []}, Failure.UNTRIED),
+        ("ZeroReservedConcurrency", None, Failure.UNTRIED),
     ],
 )
-def test_a_function_that_was_killed_is_told_from_one_that_failed(
-    condition: str, response: dict[str, Any] | None, died: bool
+def test_what_became_of_a_function_is_known_by_its_envelope(
+    condition: str, response: dict[str, Any] | None, failure: Failure
 ) -> None:
     message = parse(function_failed(condition, response))
     assert isinstance(message, FunctionFailed)
-    assert message.died is died
+    assert message.failure is failure
 
 
 @pytest.mark.parametrize("body", ["", "[]", "3", "{}", '{"message": "Nonsense"}', "nonsense"])

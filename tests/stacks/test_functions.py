@@ -52,3 +52,8 @@ def test_all_run_the_python_and_the_architecture_of_their_packages(assembly: Any
         function = assembly.function(name)
         assert function["Runtime"] == "python3.12"
         assert function["Architectures"] == ["x86_64"]
+
+
+@pytest.mark.parametrize("name", ["validate_upload", "coordinate", "analyze"])
+def test_lambda_does_not_end_the_rounds_through_the_work_queue(assembly: Any, name: str) -> None:
+    assert assembly.function(name)["RecursiveLoop"] == "Allow"
