@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,9 @@ class Chunk(Protocol):
     @property
     def nbytes(self) -> int: ...
 
+    def slice(self, start: int, rows: int) -> Chunk:
+        """`rows` of the rows, from `start` on."""
+
     def batches(self) -> Iterator[Any]:
         """The rows as record batches; several chunks may be read at the same time."""
 
@@ -41,23 +44,31 @@ class InMemory:
     def nbytes(self) -> int:
         return int(self.batch.nbytes)
 
+    def slice(self, start: int, rows: int) -> InMemory:
+        return InMemory(self.batch.slice(start, rows))
+
     def batches(self) -> Iterator[Any]:
         yield self.batch
 
 
 @dataclass(frozen=True)
 class InScratch:
-    """The record batch number `index` of the Arrow file at `path`."""
+    """`rows` of the record batch number `index` of the Arrow file at `path`, from `start` on."""
 
     path: Path
     index: int
+    start: int
     rows: int
     nbytes: int
+
+    def slice(self, start: int, rows: int) -> InScratch:
+        nbytes = self.nbytes * rows // self.rows
+        return replace(self, start=self.start + start, rows=rows, nbytes=nbytes)
 
     def batches(self) -> Iterator[Any]:
         # Not memory-mapped: mapped pages would count as the process's memory.
         with pyarrow.OSFile(str(self.path)) as file:
-            yield pyarrow.ipc.open_file(file).get_batch(self.index)
+            yield pyarrow.ipc.open_file(file).get_batch(self.index).slice(self.start, self.rows)
 
 
 class ScratchFile:
@@ -74,7 +85,7 @@ class ScratchFile:
         """Write `batch` at the end of the file."""
         self._writer.write_batch(batch)
         self._batches += 1
-        return InScratch(self._path, self._batches - 1, batch.num_rows, batch.nbytes)
+        return InScratch(self._path, self._batches - 1, 0, batch.num_rows, batch.nbytes)
 
     def close(self) -> None:
         self._writer.close()

@@ -27,9 +27,11 @@ INDEX_BYTES, HEADER_BYTES = 5, 64 << 10
 """What pages of indices take at most, for each row and besides; text that was written out after
 all takes more."""
 
-READ_BYTES = 1 << 20
 READ_COLUMNS = 8
-"""How many columns' dictionaries are in memory at a time, and what is read of each from disk."""
+"""How many columns' dictionaries are in memory at a time."""
+
+READ_BYTES = 1 << 20
+"""How much of a column is read from disk at a time."""
 
 _TEXT = (pyarrow.string(), pyarrow.large_string(), pyarrow.string_view())
 _BYTES = (pyarrow.binary(), pyarrow.large_binary(), pyarrow.binary_view())
@@ -94,19 +96,19 @@ def _values(
     path: Path, metadata: Any, group: int, columns: Sequence[str]
 ) -> Iterator[tuple[str, Any]]:
     """The values of each column's dictionary, as a string or binary array."""
-    for top in range(0, len(columns), READ_COLUMNS):
-        names = columns[top : top + READ_COLUMNS]
-        with pyarrow.parquet.ParquetFile(
-            path, metadata=metadata, read_dictionary=names, buffer_size=READ_BYTES
-        ) as file:
+    with pyarrow.parquet.ParquetFile(
+        path, metadata=metadata, read_dictionary=columns, buffer_size=READ_BYTES
+    ) as file:
+        for top in range(0, len(columns), READ_COLUMNS):
+            names = columns[top : top + READ_COLUMNS]
             batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)
             first = next(batches, None)
-        if first is None:
-            return  # the rows that are announced are not there
-        for name in names:
-            column = first.column(name)
-            if types.is_dictionary(column.type):
-                yield name, column.dictionary
+            if first is None:
+                return  # the rows that are announced are not there
+            for name in names:
+                column = first.column(name)
+                if types.is_dictionary(column.type):
+                    yield name, column.dictionary
 
 
 def _longest(texts: Any) -> int:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ class ParquetReader:
                     key=source.key,
                     path=self._path(index),
                     group=group,
+                    start=0,
                     rows=rows,
                     nbytes=max(encoded, int((rows + 8) * row_bytes)),
                     row_bytes=math.ceil(row_bytes),
@@ -154,24 +155,30 @@ class ParquetReader:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group of the local copy at `path`, to be read as often as it is asked.
+    """`rows` of a row group of the local copy at `path`, from `start` on, read whenever asked.
 
-    `nbytes` is the size of its rows in memory, about, and `row_bytes` that of one. `read_metadata`
+    `nbytes` is the size of the rows in memory, about, and `row_bytes` that of one. `read_metadata`
     gives a file's footer.
     """
 
     key: str
     path: Path
     group: int
+    start: int
     rows: int
     nbytes: int
     row_bytes: int
     types: Mapping[str, Any]
     read_metadata: Callable[[Path], Any]
 
+    def slice(self, start: int, rows: int) -> RowGroup:
+        nbytes = self.nbytes * rows // self.rows
+        return replace(self, start=self.start + start, rows=rows, nbytes=nbytes)
+
     def batches(self, columns: Collection[str] | None = None) -> Iterator[Any]:
         """The rows, of all columns or of these, on this thread alone. Raises RejectedError."""
-        column_types = {name: self.types[name] for name in columns or self.types}
+        wanted = self.types if columns is None else columns
+        column_types = {name: self.types[name] for name in wanted}
         with _readable(f"row group {self.group} of {self.key}"):
             metadata = self.read_metadata(self.path)
             found = dictionaries(self.path, metadata, self.group, text_columns(column_types))
@@ -181,7 +188,7 @@ class RowGroup:
                 if dictionary.is_short and types.is_dictionary(column_types[name])
             ]
             longest = sum(found[name].longest for name in found if name not in indices)
-            rows = 0
+            read, end = 0, self.start + self.rows
             with _parquet_file(self.path, len(self.types), metadata, indices) as file:
                 for batch in file.iter_batches(
                     self._batch_rows(longest),
@@ -189,13 +196,17 @@ class RowGroup:
                     columns=columns,
                     use_threads=False,
                 ):
-                    rows += batch.num_rows
-                    _check_text(batch)
-                    yield _conform(batch, column_types)
-            if rows != self.rows:
-                raise pyarrow.ArrowInvalid(
-                    f"{self.rows:,} rows are announced, and {rows:,} are there"
-                )
+                    before, read = read, read + batch.num_rows
+                    if read > self.start:
+                        rows = batch.slice(
+                            max(0, self.start - before), end - max(before, self.start)
+                        )
+                        _check_text(rows)
+                        yield _conform(rows, column_types)
+                    if read >= end:
+                        return
+            if read < end:
+                raise pyarrow.ArrowInvalid(f"{end:,} rows are announced, and {read:,} are there")
 
     def _batch_rows(self, longest: int) -> int:
         """How many rows are no too large a batch, should each take `longest` bytes more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,10 @@ class Part:
 
 
 def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
-    """Consecutive chunks of about PART_BYTES for each part, shared fairly among `workers`."""
+    """Consecutive chunks of about PART_BYTES for each part, shared fairly among `workers`.
+
+    A chunk of several row groups may be cut between two of them.
+    """
     rows = sum(chunk.rows for chunk in chunks)
     size = max(1, sum(chunk.nbytes for chunk in chunks))
     parts = math.ceil(size / PART_BYTES)
@@ -51,9 +55,15 @@ def plan_parts(chunks: Sequence[Chunk], workers: int) -> list[list[Chunk]]:
     planned: list[list[Chunk]] = [[] for _ in range(parts)]
     before = 0
     for chunk in chunks:
-        if chunk.rows:
-            planned[before * parts // size].append(chunk)
-            before += chunk.nbytes
+        top = 0
+        for number, groups in Counter(
+            (before + chunk.nbytes * start // chunk.rows) * parts // size
+            for start in range(0, chunk.rows, ROW_GROUP_ROWS)
+        ).items():
+            rows = min(groups * ROW_GROUP_ROWS, chunk.rows - top)
+            planned[number].append(chunk.slice(top, rows))
+            top += rows
+        before += chunk.nbytes
     return [part for part in planned if part]
 
 

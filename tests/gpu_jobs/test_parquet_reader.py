@@ -378,6 +378,35 @@ def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
         assert batch.to_pydict() == table.select(columns).to_pydict()
 
 
+@pytest.mark.parametrize("length", [1, 37, 100, 333, 1000])
+def test_slices_of_a_row_group_are_its_rows(reader, monkeypatch, length):
+    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_ROWS", 100)
+    table = pyarrow.table(
+        {
+            "x": [None if n % 7 == 0 else float(n) for n in range(1000)],
+            "city": ["Bonn" if n % 2 else None for n in range(1000)],
+            "note": [f"note {n}" for n in range(1000)],
+            "price": [Decimal(n) / 100 for n in range(1000)],
+        }
+    )
+    (whole,) = reader(("x", "price"), parquet_bytes(table)).row_groups()
+    slices = [
+        whole.slice(start, min(length, 1000 - start)).batches() for start in range(0, 1000, length)
+    ]
+    assert pyarrow.Table.from_batches(
+        [batch for batches in slices for batch in batches]
+    ) == pyarrow.Table.from_batches(whole.batches())
+
+
+def test_damage_behind_a_slice_does_not_concern_it(reader):
+    file = parquet_bytes(pyarrow.table({"x": [1.0, 2.0]}))
+    (whole,) = reader(("x",), file).row_groups()
+    short = replace(whole, rows=5)
+    assert [batch.num_rows for batch in short.slice(0, 2).batches()] == [2]
+    with pytest.raises(RejectedError, match="5 rows are announced, and 2 are there"):
+        list(short.slice(2, 3).batches())
+
+
 def test_an_empty_row_group_has_no_rows(reader):
     table = pyarrow.table({"a": [1, 2], "s": ["x", "y"]})
     sink = io.BytesIO()

@@ -52,9 +52,15 @@ def test_every_worker_has_its_share_of_the_parts(monkeypatch):
     assert rows_of(plan) == [[50] * 4] * 4
 
 
-def test_a_chunk_is_not_cut_however_large(monkeypatch):
+def test_a_row_group_is_not_cut_however_large(monkeypatch):
     monkeypatch.setattr(parts, "PART_BYTES", 800)
     assert rows_of(parts.plan_parts(chunks(1000, 10, 10), 1)) == [[1000], [10, 10]]
+
+
+def test_a_chunk_of_many_row_groups_is_shared_among_the_workers(monkeypatch):
+    monkeypatch.setattr(parts, "ROW_GROUP_ROWS", 100)
+    assert rows_of(parts.plan_parts(chunks(1050), 2)) == [[600], [450]]
+    assert rows_of(parts.plan_parts(chunks(300, 1050), 3)) == [[300, 200], [400], [450]]
 
 
 @given(
@@ -66,10 +72,11 @@ def test_parts_hold_every_row_once_and_in_order(sizes, workers, part_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "PART_BYTES", part_bytes)
         patch.setattr(parts, "ROW_GROUP_ROWS", 100)
-        whole = chunks(*sizes)
-        plan = parts.plan_parts(whole, workers)
-    assert [chunk for part in plan for chunk in part] == [chunk for chunk in whole if chunk.rows]
+        plan = parts.plan_parts(chunks(*sizes), workers)
+    read = [batch for part in plan for chunk in part for batch in chunk.batches()]
+    assert pyarrow.Table.from_batches(read)["a"].to_pylist() == list(range(sum(sizes)))
     assert all(plan)
+    assert all(chunk.rows for part in plan for chunk in part)
 
 
 def types_of(table):
