@@ -7,7 +7,7 @@ rows are better left as they are: indices into it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,11 @@ def as_indices(value_type: Any, ordered: bool = False) -> Any:
     return pyarrow.dictionary(pyarrow.int32(), value_type, ordered)
 
 
-def with_dictionary(metadata: Any, group: int) -> dict[str, Any]:
-    """The column chunks of a row group that have a dictionary, by column."""
-    row_group = metadata.row_group(group)
-    chunks = map(row_group.column, range(row_group.num_columns))
+def with_dictionary(metadata: Any, group: int, columns: Iterable[str]) -> dict[str, Any]:
+    """The column chunks of a row group, of these columns, that have a dictionary; by column."""
+    wanted, schema, row_group = set(columns), metadata.schema, metadata.row_group(group)
+    indices = (i for i in range(metadata.num_columns) if schema.column(i).path in wanted)
+    chunks = map(row_group.column, indices)
     return {chunk.path_in_schema: chunk for chunk in chunks if chunk.has_dictionary_page}
 
 
@@ -78,7 +79,7 @@ def dictionaries(
 ) -> dict[str, Dictionary]:
     """What those of `columns`, which are text, have for dictionaries in the row group."""
     rows = metadata.row_group(group).num_rows
-    chunks = with_dictionary(metadata, group) if rows and columns else {}
+    chunks = with_dictionary(metadata, group, columns) if rows and columns else {}
     found = {}
     for name, values in _values(path, metadata, group, [n for n in columns if n in chunks]):
         longest = _longest(values)

@@ -131,11 +131,14 @@ class ParquetReader:
             self._fetch(source, path)
         with _readable(source.key):
             file = _parquet_file(path, len(self._expected), self._metadata(path))
-        self._check_columns(source, file.schema_arrow)
+        schema = file.schema_arrow
+        self._check_columns(source, schema)
         if fetched:
-            # Of an encrypted column this fails, where pyarrow's metadata would end the process.
+            # Of an encrypted column this fails, where pyarrow's metadata would end the process,
+            # which is asked of text alone.
+            text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
             with _readable(f"row group 0 of {source.key}"):
-                next(file.iter_batches(1, use_threads=False), None)
+                next(file.iter_batches(1, columns=text, use_threads=False), None)
         return file
 
     def _path(self, index: int) -> Path:
@@ -243,7 +246,8 @@ def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:
     """
     bits = 0
     unknown = []
-    indexed = with_dictionary(file.metadata, 0) if file.metadata.num_row_groups else ()
+    text = text_columns(column_types)
+    indexed = with_dictionary(file.metadata, 0, text) if file.metadata.num_row_groups else ()
     for name, type_ in column_types.items():
         if types.is_dictionary(type_) and name in indexed:
             # A short dictionary takes less than a byte a row.
