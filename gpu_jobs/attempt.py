@@ -15,7 +15,7 @@ from contracts.marker import Marker, Outcome, OutputFile
 from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
 from contracts.storage import create_object, read_document, write_document
-from gpu_jobs.wording import capped
+from contracts.wording import capped
 
 STAGE = "normalize"
 

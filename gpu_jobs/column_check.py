@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from contracts.manifest import Manifest
+from contracts.wording import quoted
 from gpu_jobs.errors import RejectedError
-from gpu_jobs.wording import quoted
 
 
 def check_names(found: Sequence[str], expected: Sequence[str], key: str) -> None:

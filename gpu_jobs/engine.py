@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow
 
 from contracts.metrics import ColumnMetrics
+from contracts.wording import shortened
 from gpu_jobs.arrays import to_blocks, to_column
 from gpu_jobs.chunks import Chunk
 from gpu_jobs.dataset import Dataset
@@ -21,7 +22,6 @@ from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.group_count import GroupCount
 from gpu_jobs.parts import Part, plan_parts, row_groups, write_part
 from gpu_jobs.scaler import StandardScaler
-from gpu_jobs.wording import shortened
 from gpu_jobs.workers import in_order, workers
 
 log = logging.getLogger(__name__)

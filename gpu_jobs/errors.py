@@ -8,7 +8,7 @@ Anything else is our fault or the machine's and ends the process with a tracebac
 """
 
 from contracts.problem import Problem
-from gpu_jobs.wording import shortened
+from contracts.wording import shortened
 
 
 class RejectedError(Exception):

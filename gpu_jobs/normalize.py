@@ -30,6 +30,7 @@ from contracts.metrics import NormalizeMetrics
 from contracts.outage import is_outage
 from contracts.spec import NormalizeSpec
 from contracts.storage import read_document
+from contracts.wording import quoted
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset, open_dataset
 from gpu_jobs.device import Device, choose_device
@@ -38,7 +39,6 @@ from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.memory import use_small_pages
 from gpu_jobs.quarantine import Quarantine
-from gpu_jobs.wording import quoted
 
 log = logging.getLogger(__name__)
 

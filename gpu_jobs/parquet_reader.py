@@ -15,6 +15,7 @@ import pyarrow.parquet
 from pyarrow import types
 
 from contracts.manifest import Manifest, SourceObject
+from contracts.wording import quoted
 from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
 from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
@@ -25,7 +26,6 @@ from gpu_jobs.parquet_dictionaries import (
     text_columns,
     with_dictionary,
 )
-from gpu_jobs.wording import quoted
 from gpu_jobs.workers import workers
 
 BATCH_ROWS = 131_072

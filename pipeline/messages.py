@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from contracts.codec import DocumentError, from_plain, to_plain
+from contracts.wording import cut
 from pipeline.clock import from_epoch_ms
 from pipeline.compute_names import AttemptName
 from pipeline.job_events import CancelRequested, DatasetValidated
 from pipeline.model import AttemptState, Totals
-from pipeline.text import cut
 
 MAX_REASON_CHARACTERS = 300
 

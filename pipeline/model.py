@@ -17,7 +17,7 @@ from enum import StrEnum
 from contracts.billing import BilledResources
 from contracts.manifest import Options
 from contracts.problem import Problem
-from pipeline.text import cut
+from contracts.wording import cut
 
 MAX_WARNINGS = 20
 """Of one stage, so that one which warns of every file leaves room for what the others say."""

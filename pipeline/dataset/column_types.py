@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.grouping import can_group
 from contracts.manifest import FALSE_SPELLINGS, INFINITY_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
-from pipeline.dataset.problems import quoted
+from contracts.wording import quoted
 
 INT64, DOUBLE, BOOL, STRING = "int64", "double", "bool", "string"
 STRUCT, LIST = "struct", "list"

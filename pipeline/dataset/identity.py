@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from contracts.layout import DATASETS_PREFIX, INPUT_PREFIX, SUCCESS_NAME
-from pipeline.dataset.problems import quoted, rejected
+from contracts.wording import quoted
+from pipeline.dataset.problems import rejected
 
 MAX_LENGTH = 64
 HASH_LENGTH = 10

@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Any
 
 from contracts.manifest import Column
+from contracts.wording import quoted
 from pipeline.dataset.column_types import (
     BOOL,
     DOUBLE,
@@ -24,7 +25,7 @@ from pipeline.dataset.column_types import (
     widen,
 )
 from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, SAMPLE_BYTES, SAMPLE_ROWS, MiB
-from pipeline.dataset.problems import quoted, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import Table, check_names, is_category, text_remark, too_many_columns
 from pipeline.errors import InputRejected

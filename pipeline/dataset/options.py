@@ -11,7 +11,8 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from contracts.manifest import Options
-from pipeline.dataset.problems import quoted, rejected
+from contracts.wording import quoted
+from pipeline.dataset.problems import rejected
 
 SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 DTYPES = ("float64", "float32")

@@ -6,11 +6,12 @@ import os
 from typing import Any
 
 from contracts.manifest import Column
+from contracts.wording import quoted
 from pipeline.dataset.column_types import is_text
 from pipeline.dataset.content import PARQUET_MAGIC
 from pipeline.dataset.limits import READ_LIMIT, MiB
 from pipeline.dataset.parquet_chunks import repeating_columns
-from pipeline.dataset.problems import quoted, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import File
 from pipeline.dataset.table import Table, check_names
 from pipeline.errors import InputRejected

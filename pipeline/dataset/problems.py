@@ -14,21 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contracts.problem import Problem
+from contracts.wording import quoted
 from pipeline.errors import InputRejected
-from pipeline.text import cut
 
 LISTED_NAMES = 20
-QUOTED_CHARACTERS = 80
 
 
 def rejected(code: str, message: str, where: str | None = None) -> InputRejected:
     """The exception to raise; `message` says what is wrong and what to do about it."""
     return InputRejected(Problem(code, message, where))
-
-
-def quoted(text: str) -> str:
-    """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
-    return repr(cut(text, QUOTED_CHARACTERS))
 
 
 def listing(names: Iterable[str]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from contracts.manifest import Column, Format
+from contracts.wording import quoted
 from pipeline.dataset.column_types import DOUBLE, INTEGER, NULL, STRING, widen
-from pipeline.dataset.problems import quoted, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.table import check_names, text_remark
 from pipeline.errors import InputRejected
 

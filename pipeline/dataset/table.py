@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.manifest import Column
+from contracts.wording import quoted
 from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, ROWS_PER_CATEGORY
-from pipeline.dataset.problems import listing, quoted, rejected
+from pipeline.dataset.problems import listing, rejected
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,14 @@ MAX_CHARACTERS = 2_000
 MAX_WARNINGS = 20
 
 
+def cut(text: str, characters: int) -> str:
+    """`text`, or as much of its beginning as fits with the mark that something is left out."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
 def quoted(text: str) -> str:
     """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
-    rest = "…" if len(text) > QUOTED_CHARACTERS else ""
-    return repr(text[:QUOTED_CHARACTERS] + rest)
+    return repr(cut(text, QUOTED_CHARACTERS))
 
 
 def shortened(message: str) -> str:
