@@ -4,6 +4,7 @@ Validation writes it once; every later stage reads what it names, at the version
 the way it says, so nothing is sniffed twice and an object that changes meanwhile is not mixed in.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,7 +61,7 @@ class SourceObject:
 
 @dataclass(frozen=True)
 class Column:
-    """A column and its Arrow type by name, as `str(pyarrow.DataType)` spells it.
+    """A column and its Arrow type by name, as `type_name` spells it.
 
     For text formats the types are int64, double, bool, string, and for JSON Lines also
     `struct` and `list`; they were inferred from the first few MiB, so a reader may have to
@@ -70,6 +71,14 @@ class Column:
 
     name: str
     type: str
+
+
+def type_name(arrow_type: object) -> str:
+    """`str(pyarrow.DataType)`, but for the width of a dictionary's indices.
+
+    Writers choose it by the number of categories, which differs between the files of a folder.
+    """
+    return re.sub(r"\bindices=u?int\d+", "indices=int32", str(arrow_type))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pyarrow
 import pyarrow.parquet
 from pyarrow import types
 
-from contracts.manifest import Manifest, SourceObject
+from contracts.manifest import Manifest, SourceObject, type_name
 from contracts.wording import quoted
 from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
 from gpu_jobs.column_check import check_names, mismatch
@@ -61,7 +61,7 @@ class ParquetReader:
 
     def __init__(self, manifest: Manifest, fetch: Fetch, folder: Path) -> None:
         self._manifest = manifest
-        self._expected = {column.name: column.type for column in manifest.columns}
+        self._expected = {column.name: type_name(column.type) for column in manifest.columns}
         self._fetch = fetch
         self._folder = folder
         # The footer of many row groups takes longer to parse than one of them does to decode.
@@ -115,7 +115,7 @@ class ParquetReader:
             with self._open(index) as file:
                 schema = file.schema_arrow
             found |= {field.name: field.type for field in schema if found[field.name] == _NULL}
-            if {name: str(type_) for name, type_ in found.items()} == self._expected:
+            if {name: type_name(type_) for name, type_ in found.items()} == self._expected:
                 break
         for name, type_ in found.items():
             if types.is_dictionary(type_):
@@ -148,9 +148,10 @@ class ParquetReader:
         check_names(schema.names, list(self._expected), source.key)
         for field in schema:
             expected = self._expected[field.name]
-            if field.type != _NULL and str(field.type) != expected:
+            found = type_name(field.type)
+            if field.type != _NULL and found != expected:
                 raise mismatch(
-                    f"Column {quoted(field.name)} is of type {quoted(str(field.type))}, and "
+                    f"Column {quoted(field.name)} is of type {quoted(found)}, and "
                     f"{quoted(expected)} was validated.",
                     source.key,
                 )

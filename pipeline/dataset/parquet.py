@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from contracts.manifest import Column
+from contracts.manifest import Column, type_name
 from contracts.wording import quoted
 from pipeline.dataset.column_types import is_text
 from pipeline.dataset.content import PARQUET_MAGIC
@@ -47,7 +47,7 @@ def _parse(footer: bytes) -> tuple[int, Table]:
     import pyarrow.parquet as pq
 
     parsed = pq.ParquetFile(pa.BufferReader(PARQUET_MAGIC + footer))
-    columns = tuple(Column(field.name, str(field.type)) for field in parsed.schema_arrow)
+    columns = tuple(Column(field.name, type_name(field.type)) for field in parsed.schema_arrow)
     for field in parsed.schema_arrow:
         if has_empty_struct(field.type):
             raise rejected(

@@ -363,7 +363,11 @@ def test_of_columns_that_are_not_read_no_dictionary_is_looked_at(reader, monkeyp
 def test_categories_of_several_files_may_be_more_than_the_indices_of_one_count(reader):
     halves = [[f"{half} {n}" for n in range(100)] for half in ("first", "second")]
     narrow = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
-    arrays = [pyarrow.array(half).dictionary_encode().cast(narrow) for half in halves]
+    wide = pyarrow.dictionary(pyarrow.int16(), pyarrow.string())
+    arrays = [
+        pyarrow.array(half).dictionary_encode().cast(indices)
+        for half, indices in zip(halves, (narrow, wide), strict=True)
+    ]
     files = [parquet_bytes(pyarrow.table({"a": range(100), "c": array})) for array in arrays]
     column = rows_of(reader(("a",), *files))["c"].unify_dictionaries()
     assert column.type == pyarrow.dictionary(pyarrow.int32(), pyarrow.string())

@@ -1,5 +1,8 @@
 import gzip
+import io
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contracts.manifest import Compression, Format, Options, SourceObject
@@ -51,6 +54,18 @@ def test_the_manifest_says_all_that_a_reader_needs(manifest):
 def test_files_may_be_compressed_each_in_its_way(folder):
     found = folder(a=CSV, b=gzip.compress(CSV)).manifest
     assert [file.compression for file in found.files] == [Compression.NONE, Compression.GZIP]
+
+
+def test_files_may_have_different_numbers_of_categories(folder):
+    def categories(indices):
+        sink = io.BytesIO()
+        city = pa.array(["Bonn", "Ulm"]).cast(pa.dictionary(indices, pa.string()))
+        pq.write_table(pa.table({"city": city, "fare": [1.5, 2.5]}), sink)
+        return sink.getvalue()
+
+    found = folder(a=categories(pa.int8()), b=categories(pa.int16())).manifest
+    assert found.columns[0].type == "dictionary<values=string, indices=int32, ordered=0>"
+    assert len(found.files) == 2
 
 
 def test_files_without_rows_are_left_out_with_a_warning(folder):
