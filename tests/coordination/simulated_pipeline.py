@@ -102,6 +102,7 @@ class SimulatedPipeline:
         self.aws.on_upload = self._announce_upload
         self.drops_spark_events = False
         self.broken_operation = ""
+        self.deliveries = 0
         self.dead: list[Message] = []
         self.working: dict[str, AttemptName] = {}
         self.has_worked: dict[str, list[str]] = {}
@@ -198,11 +199,12 @@ class SimulatedPipeline:
     def deliver(self, message: Message, caller: Caller, *, again: bool) -> None:
         """The coordinate function takes a message; `again` has SQS bring it once more anyhow."""
         message.receives += 1
+        self.deliveries += 1
         is_handled = False
         with self.process(caller):
             try:
                 with coordinator(SETTINGS) as actors:
-                    actors.handle(f"owner-{id(caller)}", message.body)
+                    actors.handle(f"owner-{self.deliveries}", message.body)
                 is_handled = not caller.dead
             except TryAgain:
                 pass
