@@ -22,6 +22,13 @@ from pipeline.messages import BatchJobChanged, batch_job_changed
 from pipeline.model import Attempt, AttemptState, Fault, Job, Stage
 from pipeline.orders import LaunchStage, StopStage
 
+FAULTS: dict[int | None, tuple[str, Fault]] = {
+    outage.EXIT: ("service_unavailable", Fault.OUTAGE),
+    # SIGKILL, which no code of ours sends itself.
+    137: ("killed", Fault.HOST),
+}
+"""What a container's exit code tells."""
+
 STATED_REASONS = {
     "Host EC2": ("host_lost", Fault.HOST),
     "Job attempt duration exceeded timeout": ("timed_out", Fault.OURS),
@@ -142,9 +149,7 @@ def _failure(message: BatchJobChanged) -> tuple[Problem, Fault]:
         return Problem(
             "no_marker", "The Batch job succeeded but left no marker.", where
         ), Fault.OURS
-    code, fault = "normalization_failed", Fault.OURS
-    if message.exit_code == outage.EXIT:
-        code, fault = "service_unavailable", Fault.OUTAGE
+    code, fault = FAULTS.get(message.exit_code, ("normalization_failed", Fault.OURS))
     for words, stated in STATED_REASONS.items():
         if words in message.reason:
             code, fault = stated

@@ -13,7 +13,7 @@ from cli.api import Api
 from cli.console import is_wide, print_result, tell
 from cli.summary import COLOURS, job_summary
 from cli.target import use_target
-from cli.text import count, seconds
+from cli.text import ENDLESS, count, printable, seconds
 from cli.watch import follow, raise_unless_completed, shown
 from pipeline.model import Status
 
@@ -99,6 +99,6 @@ def _table(documents: list[dict[str, Any]]) -> Table:
             count(document["records_processed"]),
             seconds(document["processing_time"]),
             *created,
-            Text(document["source"]["key"]),
+            Text(printable(document["source"]["key"], ENDLESS)),
         )
     return table

@@ -14,13 +14,14 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from cli.api import Api
-from cli.console import err
+from cli.console import err, tell
 from cli.errors import CliError
 from cli.target import use_target
 from cli.text import count, size
 from contracts.layout import MARKER_NAME, NORMALIZED_PREFIX, S3Uri
 from contracts.marker import Marker, OutputFile
 from contracts.storage import read_document
+from pipeline.model import Status
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def results(job_id: str, folder: Path | None) -> None:
     fetch(downloads)
     total = sum(download.target.stat().st_size for download in downloads)
     click.echo(f"{count(len(downloads), 'file')}, {size(total)}, in {folder}")
+    if not Status(document["status"]).is_end:
+        tell(f"the job is still {document['status']}: there is more to come")
 
 
 def plan_downloads(document: dict[str, Any], s3: Any, folder: Path) -> list[Download]:

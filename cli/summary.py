@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.text import DASH, count, money, percent, rate, seconds, size
+from cli.text import DASH, ENDLESS, count, money, percent, printable, rate, seconds, size
 
 Document = dict[str, Any]
 
@@ -39,7 +39,7 @@ def _parts(document: Document) -> Iterator[RenderableType]:
     elif document["spent_usd"]:
         yield _labelled("spent", f"{money(document['spent_usd'])} on Batch and EMR Serverless")
     for warning in document["warnings"]:
-        yield Text(f"Warning: {warning}", style="yellow")
+        yield Text(printable(f"Warning: {warning}", ENDLESS), style="yellow")
     if document["error"]:
         yield _error(document["error"])
     if document["status"] == "FAILED":
@@ -55,7 +55,8 @@ def _head(document: Document) -> Text:
     text = Text(f"{document['job_id']}  ", style="bold")
     text.append(status, style=COLOURS.get(status, "cyan"))
     about = ", ".join(filter(None, [source["format"], size(source["size_bytes"])]))
-    text.append(f"\ns3://{source['bucket']}/{source['key']}  ({about})", style="not bold")
+    uri = printable(f"s3://{source['bucket']}/{source['key']}", ENDLESS)
+    text.append(f"\n{uri}  ({about})", style="not bold")
     if document["reused_from"]:
         text.append(
             f"\nthe same as {document['reused_from']}, whose result it has; --force does the work",
@@ -151,7 +152,8 @@ def _per_million(usd: float | None) -> float | None:
 
 def _error(error: Document) -> Text:
     where = f" ({error['where']})" if error["where"] else ""
-    return Text(f"Error: {error['code']}{where}: {error['message']}", style="red")
+    told = f"Error: {error['code']}{where}: {error['message']}"
+    return Text(printable(told, ENDLESS), style="red")
 
 
 def _labelled(label: str, text: str) -> Text:

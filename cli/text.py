@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from contracts.wording import cut
+
 DASH = "–"
+
+ENDLESS = 10_000
+"""Characters that no message or key of ours exceeds, escaped and all."""
 
 
 def count(number: int | None, thing: str = "") -> str:
@@ -65,5 +70,5 @@ def since(time: str | None) -> float | None:
 
 def printable(text: str, characters: int = 200) -> str:
     """Somebody's text on one line, without what a terminal would obey, and not endless."""
-    escaped = repr(text)[1:-1]
-    return escaped if len(escaped) <= characters else escaped[: characters - 1] + "…"
+    escaped = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    return cut(escaped, characters)

@@ -49,6 +49,12 @@ class Measured:
         moments = zip(self.columns, self.scaler.moments_, strict=True)
         return tuple(name for name, m in moments if not math.isfinite(m.m2))
 
+    @property
+    def centred_only(self) -> tuple[str, ...]:
+        """Columns that vary, by so little for their size that they pass for constant ones."""
+        columns = zip(self.columns, self.scaler.constant_, self.scaler.moments_, strict=True)
+        return tuple(n for n, constant, m in columns if constant and m.minimum != m.maximum)
+
     def column_metrics(self) -> dict[str, ColumnMetrics]:
         """The statistics of the columns that have z-scores."""
         too_large = self.too_large

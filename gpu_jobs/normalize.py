@@ -152,6 +152,11 @@ class _Normalization:
                 f"Column {quoted(name)} is not normalized: its squares are beyond the range of a "
                 "double."
             )
+        for name in measured.centred_only if measured else ():
+            warnings.append(
+                f"Column {quoted(name)} is centred and not scaled: what varies in it is so little "
+                "for the size of its values that it may be rounding."
+            )
         if measured and measured.too_many_groups and self._manifest.group_by:
             warnings.append(
                 f"The rows are not grouped: column {quoted(self._manifest.group_by)}, which was "

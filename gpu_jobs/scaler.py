@@ -62,11 +62,15 @@ class StandardScaler:
         return numpy.array([m.m2 / m.count if m.count else numpy.nan for m in self.moments_])
 
     @property
+    def constant_(self) -> Any:
+        """Whether each column is constant, but for what may be rounding; shape (columns,)."""
+        with numpy.errstate(over="ignore"):
+            return is_constant(self.n_samples_seen_, self.mean_, self.var_)
+
+    @property
     def scale_(self) -> Any:
         """What deviations are divided by: the standard deviation, 1 in a constant column."""
-        with numpy.errstate(over="ignore"):
-            constant = is_constant(self.n_samples_seen_, self.mean_, self.var_)
-        return numpy.where(constant, 1.0, numpy.sqrt(self.var_))
+        return numpy.where(self.constant_, 1.0, numpy.sqrt(self.var_))
 
     def partial_fit(self, block: Any) -> StandardScaler:
         """Take the block's values into the moments."""

@@ -90,13 +90,14 @@ def infer(distinct: Set[str]) -> Inferred:
     others = [value for value in values if not looks_numeric(value)]
     if not others:
         return Inferred(_number_type({value.strip(BLANKS) for value in values}))
+    if all(_DECIMAL_COMMA.fullmatch(value.strip(BLANKS)) for value in others):
+        remark = "its numbers have a decimal comma, or commas between thousands; write them without"
+        return Inferred(STRING, remark)
     if len(others) <= len(values) / 2:
         example = quoted(min(others))
         return Inferred(
             STRING, f"{len(others)} of its {len(values)} values are no numbers, as {example}"
         )
-    if all(_DECIMAL_COMMA.fullmatch(value.strip(BLANKS)) for value in others):
-        return Inferred(STRING, "its numbers have a decimal comma; write them with a point")
     return Inferred(STRING)
 
 

@@ -132,6 +132,7 @@ FAULTS = {
     "service_unavailable": ({"container": {"exitCode": 75}}, Fault.OUTAGE),
     "container_not_started": ({"container": {"reason": "CannotPullContainerError"}}, Fault.OUTAGE),
     "out_of_memory": ({"container": {"exitCode": 137, "reason": "OutOfMemoryError"}}, Fault.OURS),
+    "killed": ({"container": {"exitCode": 137}}, Fault.HOST),
     "timed_out": ({"statusReason": "Job attempt duration exceeded timeout"}, Fault.OURS),
     "normalization_failed": (
         {"container": {"exitCode": 1, "logStreamName": "normalize/1"}},

@@ -55,6 +55,18 @@ def test_the_files_that_the_markers_list_are_downloaded(
         "report.json": b'{"job_id": "trips"}',
     }
     assert "4 files, 27 B" in done.stdout
+    assert "still" not in done.stderr
+
+
+def test_results_of_a_job_that_is_under_way_are_not_all(
+    runner: CliRunner, api: FakeApi, stored: Any, tmp_path: Path
+) -> None:
+    api.answer("/jobs/trips", (200, {**completed(), "status": "PROCESSING"}))
+
+    done = runner.invoke(main, ["results", "trips", "--to", str(tmp_path / "here")])
+
+    assert done.exit_code == 0, done.output
+    assert "the job is still PROCESSING: there is more to come" in done.stderr
 
 
 def test_results_are_not_laid_among_those_of_another_job(

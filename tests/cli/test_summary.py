@@ -54,6 +54,15 @@ def test_a_job_that_ended_badly_says_why() -> None:
     assert "Error: no_rows (line 1): The file has" in text_of(ended(Status.REJECTED))
 
 
+def test_what_a_terminal_would_obey_is_shown() -> None:
+    document = ended(Status.REJECTED)
+    document["source"]["key"] = "input/\x1b[31mx.csv"
+    document["error"]["message"] = "cancelled: \x1b]0;owned\x07"
+    document["warnings"] = ["\x1b[2J"]
+    assert "\x1b" not in text_of(document)
+    assert "input/\\x1b[31mx.csv" in text_of(document)
+
+
 def test_without_a_comparison_there_is_no_speed_up() -> None:
     document = completed()
     document["metrics"]["spark"] |= {"rdd": None, "speedup": None, "ci95": None}

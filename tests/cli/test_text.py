@@ -28,3 +28,8 @@ from cli import text
 )
 def test_numbers_are_said_as_people_read_them(said: object, expected: object) -> None:
     assert said == expected
+
+
+def test_somebodys_text_is_shown_and_not_obeyed() -> None:
+    assert text.printable("Köln\n\x1b[31m\\ it's") == "Köln\\n\\x1b[31m\\ it's"
+    assert text.printable("x" * 300) == "x" * 199 + "…"

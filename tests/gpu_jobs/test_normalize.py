@@ -228,6 +228,15 @@ def test_an_attempt_that_has_ended_is_not_done_again(cloud, data, code):
     assert cloud.output("_marker.json") == marker
 
 
+def test_a_column_that_is_centred_only_is_told(cloud):
+    rows = "".join(f"{10**15 + n % 7},{n % 7},5\n" for n in range(5000))
+    cloud.put("input/f.csv", f"id,a,constant\n{rows}".encode())
+    columns = dict.fromkeys(("id", "a", "constant"), "double")
+    assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
+    (warning,) = cloud.marker().warnings
+    assert warning.startswith("Column 'id' is centred and not scaled")
+
+
 def test_a_failure_of_ours_leaves_no_marker(cloud, monkeypatch):
     cloud.put("input/f.csv", b"a\n1\n3\n")
 

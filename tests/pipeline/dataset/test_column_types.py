@@ -39,9 +39,10 @@ def test_numbers_with_some_other_words_between_them_stay_text_and_say_which():
 
 
 def test_a_decimal_comma_is_text_and_says_so():
-    inferred = infer({"1,5", "2,25"})
-    assert inferred.type == "string"
-    assert "decimal comma" in inferred.remark
+    for cells in ({"1,5", "2,25"}, {"1,5", "7"}, {"1,234", "2,345"}):
+        inferred = infer(cells)
+        assert inferred.type == "string"
+        assert "decimal comma, or commas between thousands" in inferred.remark
 
 
 def test_country_codes_are_text_without_remark():
