@@ -133,10 +133,10 @@ class ParquetReader:
             file = _parquet_file(path, len(self._expected), self._metadata(path))
         schema = file.schema_arrow
         self._check_columns(source, schema)
-        if fetched:
-            # Of an encrypted column this fails, where pyarrow's metadata would end the process,
-            # which is asked of text alone.
-            text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
+        text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
+        if fetched and text:
+            # Of an encrypted column this fails, where pyarrow's metadata, which is asked of text
+            # alone, would end the process. So would a batch of no columns of damaged files.
             with _readable(f"row group 0 of {source.key}"):
                 next(file.iter_batches(1, columns=text, use_threads=False), None)
         return file

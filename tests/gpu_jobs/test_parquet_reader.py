@@ -374,6 +374,22 @@ def test_categories_of_several_files_may_be_more_than_the_indices_of_one_count(r
     assert column.to_pylist() == [*halves[0], *halves[1]]
 
 
+def test_a_batch_without_columns_is_never_read(reader, monkeypatch):
+    """Where the announced rows are nonsense, pyarrow ends the process at it."""
+    asked = []
+    read = parquet.ParquetFile.iter_batches
+
+    def spy(self, *arguments, columns=None, **options):
+        asked.append(columns)
+        return read(self, *arguments, columns=columns, **options)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", spy)
+    rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1.5], "b": [2]}))))
+    rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1.5], "b": ["text"]}))))
+    assert ["b"] in asked
+    assert [] not in asked
+
+
 def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
     table = pyarrow.table({"a.b": [1.5, 2.5], "a": [3.5, 4.5], "s": ["x", "y"], "s.t": [1, 2]})
     (group,) = reader(("a", "a.b"), parquet_bytes(table)).row_groups()
