@@ -374,7 +374,8 @@ def test_categories_of_several_files_may_be_more_than_the_indices_of_one_count(r
     assert column.to_pylist() == [*halves[0], *halves[1]]
 
 
-def test_a_batch_without_columns_is_never_read(reader, monkeypatch):
+@pytest.mark.parametrize("other", [2, "text"])
+def test_a_batch_without_columns_is_never_read(reader, monkeypatch, other):
     """Where the announced rows are nonsense, pyarrow ends the process at it."""
     asked = []
     read = parquet.ParquetFile.iter_batches
@@ -384,9 +385,8 @@ def test_a_batch_without_columns_is_never_read(reader, monkeypatch):
         return read(self, *arguments, columns=columns, **options)
 
     monkeypatch.setattr(parquet.ParquetFile, "iter_batches", spy)
-    rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1.5], "b": [2]}))))
-    rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1.5], "b": ["text"]}))))
-    assert ["b"] in asked
+    rows_of(reader(("a",), parquet_bytes(pyarrow.table({"a": [1.5], "b": [other]}))))
+    assert asked
     assert [] not in asked
 
 
