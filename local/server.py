@@ -64,7 +64,7 @@ def start(config: CloudConfig, progress: Callable[[str], None]) -> int:
 
 
 def end(home: Home) -> bool:
-    """End the server and all that it started; whether there was anything to end.
+    """End the server and all that it started, and drop its scratch; whether there was any to end.
 
     Raises CloudError when a process is left.
     """
@@ -77,6 +77,7 @@ def end(home: Home) -> bool:
     left = list(marked(home.path))
     if left:
         raise CloudError(f"these processes cannot be ended: {left}")
+    shutil.rmtree(home.scratch, ignore_errors=True)
     return bool(found)
 
 

@@ -44,3 +44,10 @@ def test_a_cloud_without_a_server_is_not_healthy(tmp_path: Path, taken_port: int
 
 def test_ending_what_never_started_does_nothing(tmp_path: Path) -> None:
     assert not server.end(Home(tmp_path))
+
+
+def test_of_a_cloud_that_has_ended_no_scratch_is_left(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    (home.scratch / "worker").mkdir(parents=True)
+    server.end(home)
+    assert not home.scratch.exists()
