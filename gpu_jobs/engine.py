@@ -53,7 +53,9 @@ class Measured:
     def centred_only(self) -> tuple[str, ...]:
         """Columns that vary, by so little for their size that they pass for constant ones."""
         columns = zip(self.columns, self.scaler.constant_, self.scaler.moments_, strict=True)
-        return tuple(n for n, constant, m in columns if constant and m.minimum != m.maximum)
+        varying = [name for name, constant, m in columns if constant and m.minimum != m.maximum]
+        too_large = self.too_large
+        return tuple(name for name in varying if name not in too_large)
 
     def column_metrics(self) -> dict[str, ColumnMetrics]:
         """The statistics of the columns that have z-scores."""

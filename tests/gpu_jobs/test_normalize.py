@@ -237,6 +237,14 @@ def test_a_column_that_is_centred_only_is_told(cloud):
     assert warning.startswith("Column 'id' is centred and not scaled")
 
 
+def test_a_column_without_z_scores_is_not_told_to_be_centred(cloud):
+    cloud.put("input/f.csv", b"huge,a\n1e308,1\n-1e308,2\n5e307,3\n")
+    columns = dict.fromkeys(("huge", "a"), "double")
+    assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
+    (warning,) = cloud.marker().warnings
+    assert warning.startswith("Column 'huge' is not normalized")
+
+
 def test_a_failure_of_ours_leaves_no_marker(cloud, monkeypatch):
     cloud.put("input/f.csv", b"a\n1\n3\n")
 

@@ -11,7 +11,7 @@ import pytest
 from local.lambda_workers import LambdaWorkers
 
 CODE = """
-import os, signal, sys, time
+import os, signal, time
 
 try:
     os.unlink(os.environ["KILLED_AT_START"])
