@@ -1,4 +1,4 @@
-"""Arrow columns to blocks of numbers and back; null is NaN on the way."""
+"""Arrow columns to blocks of numbers, and numbers back to Arrow, with null for NaN."""
 
 from __future__ import annotations
 
@@ -9,45 +9,46 @@ import numpy
 import pyarrow
 from pyarrow import types
 
+from gpu_jobs.block import Block
+
 LEAST_ROWS = 4096
-"""Of a block, where there are as many: to gather fewer costs more than to compute with them."""
+"""Of a block, where there are as many: to look at fewer costs more than to compute with them."""
 
 
-def to_blocks(rows: Any, columns: Sequence[str], values: int) -> Iterator[Any]:
-    """The `columns` as `to_block` gives them, in blocks of about so many values."""
+def to_blocks(batch: Any, columns: Sequence[str], values: int) -> Iterator[tuple[Any, Block]]:
+    """Slices of a record batch, and their `columns` as blocks of about so many values."""
     height = max(LEAST_ROWS, values // len(columns))
-    for top in range(0, rows.num_rows, height):
-        yield to_block(rows.slice(top, height), columns)
+    for top in range(0, batch.num_rows, height):
+        rows = batch.slice(top, height)
+        yield rows, to_block(rows, columns)
 
 
-def to_block(rows: Any, columns: Sequence[str]) -> Any:
-    """The `columns` of a record batch or table as float64, shape (rows, columns).
-
-    Columns are contiguous. Whole numbers and decimals of more digits than float64 has are
-    rounded, booleans are 0 and 1.
-    """
-    block = numpy.empty((rows.num_rows, len(columns)), order="F")
-    for index, name in enumerate(columns):
-        top = 0
-        for cells in _pieces(rows.column(name)):
-            _fill(block[top : top + len(cells), index], cells)
-            top += len(cells)
-    return block
+def to_block(rows: Any, columns: Sequence[str]) -> Block:
+    """The `columns` of a record batch; numbers are left where they lie."""
+    found = [numbers(rows.column(name)) for name in columns]
+    return Block([values for values, _ in found], [nulls for _, nulls in found])
 
 
 def numbers(cells: Any) -> tuple[Any, Any]:
-    """The numbers of an Arrow array where they lie, and where they are null; None is nowhere."""
+    """An Arrow array's numbers, and the positions that hold none.
+
+    Booleans are 0 and 1; decimals of more digits than float64 has are rounded.
+    """
+    if not (types.is_integer(cells.type) or types.is_floating(cells.type)):
+        cells = cells.cast(pyarrow.float64(), safe=False)
     present, values = cells.buffers()
     start, end = cells.offset, cells.offset + len(cells)
     if start == end:
-        return numpy.empty(0), None
+        return numpy.empty(0), numpy.empty(0, dtype=numpy.int64)
     values = numpy.frombuffer(values, cells.type.to_pandas_dtype(), end)[start:]
     if not cells.null_count:
-        return values, None
-    whole, rest = divmod(start, 8)
-    octets = numpy.frombuffer(present, numpy.uint8, offset=whole)
-    bits = numpy.unpackbits(octets, count=end - 8 * whole, bitorder="little")
-    return values, bits[rest:] == 0
+        return values, numpy.empty(0, dtype=numpy.int64)
+    first = start // 8
+    absent = ~numpy.frombuffer(present, numpy.uint8)[first : -(-end // 8)]
+    octets = numpy.flatnonzero(absent != 0)
+    bits = numpy.flatnonzero(numpy.unpackbits(absent[octets], bitorder="little").view(bool))
+    nulls = ((first + octets[bits >> 3]) << 3) + (bits & 7) - start
+    return values, nulls[(nulls >= 0) & (nulls < len(cells))]
 
 
 EXACT_DIGITS = 15
@@ -68,27 +69,22 @@ def decimal_to_double(decimals: Any) -> Any:
     return pyarrow.Array.from_buffers(pyarrow.float64(), end, buffers)[decimals.offset :]
 
 
-def to_column(values: Any, dtype: Any) -> Any:
+def to_column(values: Any, dtype: Any, nulls_of: Any = None) -> Any:
     """One column of numbers as an Arrow array of type `dtype`, float64 or float32, NaN as null.
 
-    Of contiguous numbers of that type nothing is copied: the array keeps the memory of `values`.
+    Where it is known to be null where the Arrow array `nulls_of` is, and nowhere else, it need not
+    be looked for. Of contiguous numbers of that type nothing is copied: the array keeps the memory
+    of `values`.
     """
     numbers = numpy.ascontiguousarray(values, dtype=dtype.to_pandas_dtype())
-    null = numpy.isnan(numbers)
-    # Arrow's bitmap of what is there: the first row is the lowest bit.
-    valid = numpy.packbits(~null, bitorder="little")
-    buffers = [pyarrow.py_buffer(valid), pyarrow.py_buffer(numbers)]
-    return pyarrow.Array.from_buffers(dtype, len(numbers), buffers, numpy.count_nonzero(null))
-
-
-def _fill(target: Any, cells: Any) -> None:
-    if not (types.is_integer(cells.type) or types.is_floating(cells.type)):
-        cells = cells.cast(pyarrow.float64(), safe=False)
-    values, null = numbers(cells)
-    target[:] = values
-    if null is not None:
-        numpy.copyto(target, numpy.nan, where=null)
-
-
-def _pieces(column: Any) -> Any:
-    return column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
+    if nulls_of is not None and nulls_of.offset % 8 == 0:
+        valid, null_count = nulls_of.buffers()[0], nulls_of.null_count
+        if valid is not None:
+            valid = valid.slice(nulls_of.offset // 8)
+    else:
+        null = numpy.isnan(numbers)
+        # Arrow's bitmap of what is there: the first row is the lowest bit.
+        valid = pyarrow.py_buffer(numpy.packbits(~null, bitorder="little"))
+        null_count = numpy.count_nonzero(null)
+    buffers = [valid, pyarrow.py_buffer(numbers)]
+    return pyarrow.Array.from_buffers(dtype, len(numbers), buffers, null_count)

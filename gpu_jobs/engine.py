@@ -93,15 +93,15 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
     columns = dataset.normalize
     if not columns:
         raise no_numeric_column()
-    scaler = StandardScaler(len(columns), device.xp, copy=False)
+    scaler = StandardScaler(len(columns), device.xp)
     groups = GroupCount(group_by)
     rows = 0
 
     def learn(batch: Any) -> tuple[int, StandardScaler, GroupCount]:
         of_batch = GroupCount(None if groups.too_many else group_by)
         of_batch.add(batch)
-        learned = StandardScaler(len(columns), device.xp, copy=False)
-        for block in to_blocks(batch, columns, learned.block_values):
+        learned = StandardScaler(len(columns), device.xp)
+        for _, block in to_blocks(batch, columns, learned.block_values):
             learned.partial_fit(block)
         return batch.num_rows, learned, of_batch
 
@@ -124,10 +124,13 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
     def standardized(table: Any) -> Any:
         scaler = measured.scaler
         pieces: dict[str, list[Any]] = {name: [] for name in measured.columns}
-        for block in to_blocks(table, measured.columns, scaler.block_values):
-            scaled = scaler.transform(block, dtype)
-            for index, name in enumerate(measured.columns):
-                pieces[name].append(to_column(scaled[:, index], _TYPES[dtype]))
+        for batch in table.to_batches():
+            for rows, block in to_blocks(batch, measured.columns, scaler.block_values):
+                scaled = scaler.transform(block, dtype, finite)
+                for index, name in enumerate(measured.columns):
+                    nulls_of = rows.column(name) if finite else None
+                    scores = to_column(scaled[:, index], _TYPES[dtype], nulls_of)
+                    pieces[name].append(scores)
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in with_scores:
             columns[name] = pyarrow.chunked_array(pieces[name])
@@ -139,6 +142,7 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
         tables = (standardized(table) for table in row_groups(batches))
         return write_part(folder / f"part-{number:05d}.parquet", tables, column_types)
 
+    finite = bool(measured.scaler.finite_.all())
     too_large = measured.too_large
     with_scores = [name for name in measured.columns if name not in too_large]
     column_types = {**dataset.types, **dict.fromkeys(with_scores, _TYPES[dtype])}

@@ -14,6 +14,7 @@ Blocks that lie on the device already are computed there, on the stream that is 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ import numpy
 
 from contracts.moments import Moments
 from gpu_jobs import kernels
+from gpu_jobs.block import Block
 
 CHUNK = 2**21  # float64 values
 
@@ -34,22 +36,23 @@ class Lane:
         self._pinned = _pinned(xp, CHUNK, numpy.float64)
         self.stream = xp.cuda.Stream(non_blocking=True)
 
-    def upload(self, chunk: Any) -> Any:
+    def upload(self, chunk: Block) -> Any:
         """The chunk's values on the device, column after column; the copy may be under way.
 
         Whoever uploads again has waited for the stream.
         """
-        staged = self._pinned[: chunk.size]
-        numpy.copyto(staged.reshape(chunk.shape, order="F"), chunk, casting="unsafe")
-        values = self._xp.empty(chunk.size, dtype=self._xp.float64)
+        staged = self._pinned[: math.prod(chunk.shape)]
+        chunk.copy_to(staged.reshape(chunk.shape, order="F"))
+        values = self._xp.empty(len(staged), dtype=self._xp.float64)
         values.set(staged, stream=self.stream)
         return values
 
 
 def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
-    """The index of a column, and rows, NaNs and moments of one of its chunks, in the rows' order.
+    """The index of a column, and rows, nulls and moments of one of its chunks, in the rows' order.
 
-    `block` has shape (rows, columns) and lies on the host or on the device.
+    `block` is a Block on the host, or an array of shape (rows, columns) on the device. NaN counts
+    as null.
     """
     if isinstance(block, xp.ndarray):
         values = xp.asfortranarray(block, dtype=xp.float64)
@@ -60,7 +63,7 @@ def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
         chunk = block[part]
         with lane.stream:
             statistics = xp.asnumpy(kernels.measure(xp, lane.upload(chunk), chunk.shape))
-        yield from _pieces(part[1].start, len(chunk), statistics)
+        yield from _pieces(part[1].start, chunk.shape[0], statistics)
 
 
 def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
@@ -70,15 +73,15 @@ def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
         z = kernels.standardize(xp, values, block.shape, mean, scale, dtype)
         return z.reshape(block.shape, order="F")
     lane = _lane(xp)
-    scaled = _pinned(xp, block.size, dtype)
+    scaled = _pinned(xp, math.prod(block.shape), dtype)
     done = 0
     for part in _chunks(*block.shape):
         chunk, columns = block[part], part[1]
         with lane.stream:
             values = lane.upload(chunk)
             z = kernels.standardize(xp, values, chunk.shape, mean[columns], scale[columns], dtype)
-            z.get(stream=lane.stream, out=scaled[done : done + chunk.size])
-        done += chunk.size
+            z.get(stream=lane.stream, out=scaled[done : done + len(z)])
+        done += len(z)
     return scaled.reshape(block.shape, order="F")
 
 
@@ -103,7 +106,7 @@ def _chunks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     width = CHUNK // height
     for left in range(0, columns, width):
         for top in range(0, rows, height):
-            yield slice(top, top + height), slice(left, left + width)
+            yield slice(top, min(top + height, rows)), slice(left, left + width)
 
 
 def _pieces(first: int, rows: int, statistics: Any) -> Iterator[tuple[int, int, int, Moments]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy
 import pyarrow
-import pyarrow.parquet
 from pyarrow import types
+
+from gpu_jobs.parquet_file import LocalParquet
 
 SHORT_BYTES = 128 << 10
 """A short dictionary takes less than this, and less than a byte for each row of its row group."""
@@ -29,9 +29,6 @@ all takes more."""
 
 READ_COLUMNS = 8
 """How many columns' dictionaries are in memory at a time."""
-
-READ_BYTES = 1 << 20
-"""How much of a column is read from disk at a time."""
 
 _TEXT = (pyarrow.string(), pyarrow.large_string(), pyarrow.string_view())
 _BYTES = (pyarrow.binary(), pyarrow.large_binary(), pyarrow.binary_view())
@@ -74,14 +71,13 @@ def with_dictionary(metadata: Any, group: int, columns: Iterable[str]) -> dict[s
     return {chunk.path_in_schema: chunk for chunk in chunks if chunk.has_dictionary_page}
 
 
-def dictionaries(
-    path: Path, metadata: Any, group: int, columns: Sequence[str]
-) -> dict[str, Dictionary]:
+def dictionaries(file: LocalParquet, group: int, columns: Sequence[str]) -> dict[str, Dictionary]:
     """What those of `columns`, which are text, have for dictionaries in the row group."""
+    metadata = file.metadata
     rows = metadata.row_group(group).num_rows
     chunks = with_dictionary(metadata, group, columns) if rows and columns else {}
     found = {}
-    for name, values in _values(path, metadata, group, [n for n in columns if n in chunks]):
+    for name, values in _values(file, group, [n for n in columns if n in chunks]):
         longest = _longest(values)
         is_short = (
             values.nbytes < min(rows, SHORT_BYTES)
@@ -93,13 +89,9 @@ def dictionaries(
     return found
 
 
-def _values(
-    path: Path, metadata: Any, group: int, columns: Sequence[str]
-) -> Iterator[tuple[str, Any]]:
+def _values(local: LocalParquet, group: int, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The values of each column's dictionary, as a string or binary array."""
-    with pyarrow.parquet.ParquetFile(
-        path, metadata=metadata, read_dictionary=columns, buffer_size=READ_BYTES
-    ) as file:
+    with local.open(columns) as file:
         for top in range(0, len(columns), READ_COLUMNS):
             names = columns[top : top + READ_COLUMNS]
             batches = file.iter_batches(1, row_groups=[group], columns=names, use_threads=False)

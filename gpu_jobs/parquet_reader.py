@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from gpu_jobs.parquet_dictionaries import (
     text_columns,
     with_dictionary,
 )
+from gpu_jobs.parquet_file import LocalParquet
 from gpu_jobs.workers import workers
 
 BATCH_ROWS = 131_072
@@ -34,10 +35,6 @@ BATCH_BYTES = 16 << 20
 
 MOST_BATCH_BYTES = 64 << 20
 """What a batch takes at most, should every value from a dictionary be its longest one."""
-
-READ_BYTES = 1 << 20
-READ_BYTES_IN_ALL = 32 << 20
-"""How much of a column is read from disk at a time, and of all columns together."""
 
 SAMPLE_ROWS = 128
 """How many rows of a file tell what its values without a fixed size take in memory."""
@@ -97,7 +94,7 @@ class ParquetReader:
             if not file.metadata.num_row_groups:
                 return column_types
             text = text_columns(column_types)
-            found = dictionaries(self._path(0), file.metadata, 0, text)
+            found = dictionaries(self._local(0), 0, text)
         return column_types | {
             name: as_indices(dictionary.value_type)
             for name, dictionary in found.items()
@@ -130,7 +127,7 @@ class ParquetReader:
         if fetched:
             self._fetch(source, path)
         with _readable(source.key):
-            file = _parquet_file(path, len(self._expected), self._metadata(path))
+            file = self._local(index).open()
         schema = file.schema_arrow
         self._check_columns(source, schema)
         text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
@@ -140,6 +137,10 @@ class ParquetReader:
             with _readable(f"row group 0 of {source.key}"):
                 next(file.iter_batches(1, columns=text, use_threads=False), None)
         return file
+
+    def _local(self, index: int) -> LocalParquet:
+        path = self._path(index)
+        return LocalParquet(path, self._metadata(path))
 
     def _path(self, index: int) -> Path:
         return self._folder / f"source-{index:05d}.parquet"
@@ -184,8 +185,8 @@ class RowGroup:
         wanted = self.types if columns is None else columns
         column_types = {name: self.types[name] for name in wanted}
         with _readable(f"row group {self.group} of {self.key}"):
-            metadata = self.read_metadata(self.path)
-            found = dictionaries(self.path, metadata, self.group, text_columns(column_types))
+            local = LocalParquet(self.path, self.read_metadata(self.path))
+            found = dictionaries(local, self.group, text_columns(column_types))
             indices = [
                 name
                 for name, dictionary in found.items()
@@ -193,7 +194,7 @@ class RowGroup:
             ]
             longest = sum(found[name].longest for name in found if name not in indices)
             read, end = 0, self.start + self.rows
-            with _parquet_file(self.path, len(self.types), metadata, indices) as file:
+            with local.open(indices) as file:
                 for batch in file.iter_batches(
                     self._batch_rows(longest),
                     row_groups=[self.group],
@@ -209,6 +210,7 @@ class RowGroup:
                         yield _conform(rows, column_types)
                     if read >= end:
                         return
+                    local.release()
             if read < end:
                 raise pyarrow.ArrowInvalid(f"{end:,} rows are announced, and {read:,} are there")
 
@@ -224,19 +226,6 @@ def _check_text(batch: Any) -> None:
     for column in batch.columns:
         if not (types.is_primitive(column.type) or types.is_decimal(column.type)):
             column.validate(full=True)
-
-
-def _parquet_file(path: Path, columns: int, metadata: Any, indices: Sequence[str] = ()) -> Any:
-    """The file; its columns `indices` come as dictionaries."""
-    return pyarrow.parquet.ParquetFile(
-        path,
-        metadata=metadata,
-        read_dictionary=indices,
-        # Else the bytes of a whole row group would be in memory.
-        pre_buffer=False,
-        buffer_size=min(READ_BYTES, READ_BYTES_IN_ALL // max(1, columns)),
-        page_checksum_verification=True,
-    )
 
 
 def _row_bytes(file: Any, column_types: Mapping[str, Any]) -> float:

@@ -177,8 +177,8 @@ def _is_noise(column: Any) -> bool:
 
 def _present(column: Any) -> Any:
     """The numbers that are not null."""
-    values, null = numbers(column.combine_chunks())
-    return values if null is None else values[~null]
+    values, nulls = numbers(column.combine_chunks())
+    return numpy.delete(values, nulls)
 
 
 def _leaf_columns(schema: Any) -> list[str]:

@@ -23,20 +23,21 @@ import numpy
 
 from contracts.moments import Moments, is_constant
 from gpu_jobs import lanes, tiles
+from gpu_jobs.block import Block
 
 
 class StandardScaler:
     """Learns each column's mean and standard deviation block by block, then standardizes blocks.
 
-    `xp` is numpy or cupy, and says where the arithmetic is done. Blocks are numbers of shape
-    (rows, columns), read fastest as float64 with contiguous columns (Fortran order); with cupy
-    they lie on the host or on the device. Threads may share a scaler to transform, and fit one
-    each to merge. With `copy=False` blocks on the host may be overwritten.
+    `xp` is numpy or cupy, and says where the arithmetic is done. A block is a `Block`, or an array
+    of numbers of shape (rows, columns), read fastest as float64 with contiguous columns (Fortran
+    order); with cupy the array may lie on the device. Threads may share a scaler to transform, and
+    fit one each to merge.
     """
 
-    def __init__(self, columns: int, xp: ModuleType = numpy, copy: bool = True) -> None:
+    def __init__(self, columns: int, xp: ModuleType = numpy) -> None:
         self._xp: Any = xp
-        self._copy = copy
+        self._known_nulls = numpy.zeros(columns, dtype=numpy.int64)
         self.moments_: list[Moments] = [Moments()] * columns
         self.nulls_ = numpy.zeros(columns, dtype=numpy.int64)
         self.non_finite_ = numpy.zeros(columns, dtype=numpy.int64)
@@ -44,7 +45,12 @@ class StandardScaler:
     @property
     def block_values(self) -> int:
         """About how many values a block on the host should have, for speed."""
-        return tiles.TILE if self._xp is numpy else lanes.CHUNK
+        return tiles.BLOCK if self._xp is numpy else lanes.CHUNK
+
+    @property
+    def finite_(self) -> Any:
+        """Whether each column's blocks were finite but for the nulls they told; (columns,)."""
+        return self.nulls_ + self.non_finite_ == self._known_nulls
 
     @property
     def n_samples_seen_(self) -> Any:
@@ -74,12 +80,12 @@ class StandardScaler:
 
     def partial_fit(self, block: Any) -> StandardScaler:
         """Take the block's values into the moments."""
-        if not len(block):
+        block = self._block(block)
+        if not block.shape[0]:
             return self
-        if self._xp is numpy:
-            measured = tiles.measure(block, self._copy)
-        else:
-            measured = lanes.measure(self._xp, block)
+        if isinstance(block, Block):
+            self._known_nulls += [len(nulls) for nulls in block.nulls]
+        measured = tiles.measure(block) if self._xp is numpy else lanes.measure(self._xp, block)
         for index, rows, nulls, moments in measured:
             self.moments_[index] = self.moments_[index].merge(moments)
             self.nulls_[index] += nulls
@@ -92,15 +98,21 @@ class StandardScaler:
         self.moments_ = [ours.merge(theirs) for ours, theirs in pairs]
         self.nulls_ += other.nulls_
         self.non_finite_ += other.non_finite_
+        self._known_nulls += other._known_nulls
         return self
 
-    def transform(self, block: Any, dtype: Any = numpy.float64) -> Any:
+    def transform(self, block: Any, dtype: Any = numpy.float64, finite: bool = False) -> Any:
         """The block's z-scores, NaN where there was no finite value.
 
-        An array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the block
-        lies: NumPy's, or cupy's for a block on the device. It is a new one, or with `copy=False`
-        it may be the block's.
+        A new array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the block
+        lies: NumPy's, or cupy's for an array on the device. `finite` promises that all values are
+        so but for the nulls that the block tells.
         """
-        if self._xp is numpy or not len(block):
-            return tiles.standardize(block, self.mean_, self.scale_, dtype, self._copy)
+        block = self._block(block)
+        if self._xp is numpy or not block.shape[0]:
+            return tiles.standardize(block, self.mean_, self.scale_, dtype, finite)
         return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)
+
+    def _block(self, block: Any) -> Any:
+        is_on_device = self._xp is not numpy and isinstance(block, self._xp.ndarray)
+        return block if is_on_device or isinstance(block, Block) else Block.of(block)

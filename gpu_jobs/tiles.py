@@ -1,4 +1,4 @@
-"""The scaler's arithmetic on the CPU: tile by tile, a few thousand rows of all columns.
+"""The scaler's arithmetic on the CPU: tile by tile, some ten thousand rows of a few columns.
 
 A tile stays near the core while one NumPy call after the other passes over it, and is large
 enough that threads do not wait for each other: they hold Python's lock between two calls. A tile's
@@ -11,55 +11,63 @@ Analysis and Recommendations", The American Statistician 37 (1983).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
 
 from contracts.moments import Moments
+from gpu_jobs.block import Block
 
 TILE = 2**18
 """Values, 2 MiB; with less, two threads take each other the time that they save in the cache."""
 
-TILE_ROWS = 2**15
+TILE_ROWS = 2**17
+
+BLOCK = 2**20
+"""Values of a block: some tiles' worth, since each block costs a little for each column."""
 
 
-def measure(block: Any, copy: bool = True) -> Iterator[tuple[int, int, int, Moments]]:
-    """The index of a column, and rows, NaNs and moments of one of its tiles, in the rows' order.
+def measure(block: Block) -> Iterator[tuple[int, int, int, Moments]]:
+    """The index of a column, and rows, nulls and moments of one of its tiles, in the rows' order.
 
-    `block` is anything that NumPy takes for an array of shape (rows, columns). Without `copy` it
-    may be overwritten.
+    NaN counts as null.
     """
-    values = _by_columns(block)
-    for tile in _tiles(*values.shape):
-        cells = values[tile].copy(order="F") if copy else values[tile]
-        nulls, moments = _of_tile(cells)
-        for index, of_column in enumerate(moments):
-            yield tile[1].start + index, len(cells), int(nulls[index]), of_column
+    # One memory for all tiles: the system clears what is new.
+    memory = numpy.empty(min(TILE, math.prod(block.shape)))
+    for part in _tiles(*block.shape):
+        tile = block[part]
+        cells = memory[: math.prod(tile.shape)].reshape(tile.shape, order="F")
+        tile.copy_to(cells)
+        nulls, moments = _of_tile(cells, tile.nulls)
+        for index, of_column in enumerate(moments, part[1].start):
+            yield index, len(cells), nulls[index - part[1].start], of_column
 
 
-def standardize(block: Any, mean: Any, scale: Any, dtype: Any, copy: bool = True) -> Any:
-    """(block - mean) / scale as an array of `dtype`, NaN where that is not finite.
+def standardize(block: Block, mean: Any, scale: Any, dtype: Any, finite: bool = False) -> Any:
+    """(block - mean) / scale as a new array of `dtype`, NaN where there is no finite value.
 
-    It is a new one, or without `copy` it may be the block's.
+    With `finite` all are known to be, but for the nulls.
     """
-    values = _by_columns(block)
-    in_place = not copy and numpy.dtype(dtype) == values.dtype
-    z = values if in_place else numpy.empty(values.shape, dtype, order="F")
+    z = numpy.empty(block.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
-        for tile in _tiles(*values.shape):
-            scaled = z[tile]
-            wide = scaled.dtype == values.dtype
-            deviation = scaled if wide else numpy.empty(scaled.shape, order="F")
-            numpy.subtract(values[tile], mean[tile[1]], out=deviation)
-            numpy.divide(deviation, scale[tile[1]], out=scaled, casting="same_kind")
-            if not (finite := numpy.isfinite(scaled)).all():
-                numpy.copyto(scaled, numpy.nan, where=~finite)
+        for part in _tiles(*block.shape):
+            tile, scaled, columns = block[part], z[part], part[1]
+            deviation = scaled if z.dtype == numpy.float64 else numpy.empty(scaled.shape, order="F")
+            for index, values in enumerate(tile.values):
+                numpy.subtract(
+                    values,
+                    mean[columns][index],
+                    out=deviation[:, index],
+                    dtype=numpy.float64,
+                    casting="unsafe",
+                )
+            numpy.divide(deviation, scale[columns], out=scaled, casting="same_kind")
+            if not finite and not (present := numpy.isfinite(scaled)).all():
+                numpy.copyto(scaled, numpy.nan, where=~present)
+            _fill(scaled, tile.nulls, numpy.nan)
     return z
-
-
-def _by_columns(block: Any) -> Any:
-    return numpy.asarray(block, dtype=numpy.float64, order="F")
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
@@ -67,31 +75,30 @@ def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     width = TILE // height
     for left in range(0, columns, width):
         for top in range(0, rows, height):
-            yield slice(top, top + height), slice(left, left + width)
+            yield slice(top, min(top + height, rows)), slice(left, left + width)
 
 
-def _of_tile(cells: Any) -> tuple[Any, list[Moments]]:
-    """How many NaNs each column has, and its moments; `cells` are overwritten."""
-    rows, columns = cells.shape
-    counts = numpy.full(columns, rows)
-    nulls = numpy.zeros(columns, dtype=numpy.int64)
-    finite = numpy.isfinite(cells)
-    gaps = []
-    for index in range(columns):
-        column, is_finite = cells[:, index], finite[:, index]
-        counts[index] = numpy.count_nonzero(is_finite)
-        if counts[index] < rows:
-            gap = numpy.flatnonzero(~is_finite)
-            nulls[index] = numpy.count_nonzero(numpy.isnan(column[gap]))
-            # A value that is there already is no other minimum or maximum.
-            column[gap] = column[is_finite.argmax()]
-            gaps.append((column, gap))
-    minimum, maximum = numpy.minimum.reduce(cells, axis=0), numpy.maximum.reduce(cells, axis=0)
+def _of_tile(cells: Any, gaps: Sequence[Any]) -> tuple[list[int], list[Moments]]:
+    """How many nulls each column has, and its moments; `cells` are overwritten.
+
+    `gaps` are where there is no value. Others than those of the block are looked for once the
+    sums tell that there are some.
+    """
+    nulls = [len(gap) for gap in gaps]
     with numpy.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        _fill(gaps, 0.0)
-        mean = cells.sum(axis=0) / counts
+        minimum, maximum, sums = _summed(cells, gaps)
+        if not numpy.isfinite(sums).all():
+            _fill(cells, gaps, numpy.nan)
+            gaps = [numpy.flatnonzero(~numpy.isfinite(column)) for column in cells.T]
+            nulls = [
+                int(numpy.count_nonzero(numpy.isnan(column[gap])))
+                for column, gap in zip(cells.T, gaps, strict=True)
+            ]
+            minimum, maximum, sums = _summed(cells, gaps)
+        counts = numpy.array([len(cells) - len(gap) for gap in gaps])
+        mean = sums / counts
         deviation = numpy.subtract(cells, mean, out=cells)
-        _fill(gaps, 0.0)
+        _fill(deviation, gaps, 0.0)
         rest = deviation.sum(axis=0)
         m2 = numpy.einsum("ij,ij->j", deviation, deviation) - rest * (rest / counts)
         mean += rest / counts
@@ -100,8 +107,19 @@ def _of_tile(cells: Any) -> tuple[Any, list[Moments]]:
     return nulls, [_moments(*of_column) for of_column in of_columns]
 
 
-def _fill(gaps: list[tuple[Any, Any]], value: float) -> None:
-    for column, gap in gaps:
+def _summed(cells: Any, gaps: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Minimum, maximum and sum of each column's values; the gaps hold 0 then."""
+    for column, gap in zip(cells.T, gaps, strict=True):
+        # A value that is there already is no other minimum or maximum.
+        first = numpy.count_nonzero(gap == numpy.arange(len(gap)))
+        column[gap] = column[first] if first < len(column) else 0.0
+    minimum, maximum = numpy.minimum.reduce(cells, axis=0), numpy.maximum.reduce(cells, axis=0)
+    _fill(cells, gaps, 0.0)
+    return minimum, maximum, cells.sum(axis=0)
+
+
+def _fill(cells: Any, gaps: Sequence[Any], value: float) -> None:
+    for column, gap in zip(cells.T, gaps, strict=True):
         column[gap] = value
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import urllib.request
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,6 +127,18 @@ def served_cloud(aws):
     environment = {**os.environ, **AWS, "AWS_ENDPOINT_URL": endpoint}
     yield _cloud(boto3.client("s3", endpoint_url=endpoint)), environment
     server.stop()
+
+
+@pytest.fixture
+def resident_bytes():
+    """`resident_bytes(path)`: how much of a mapped file counts as this process's memory."""
+
+    def measure(path):
+        smaps = Path("/proc/self/smaps").read_text(encoding="utf-8")
+        found = re.findall(rf"{re.escape(str(path))}\n(?:.*\n)*?Rss:\s+(\d+) kB", smaps)
+        return 1024 * sum(map(int, found))
+
+    return measure
 
 
 def _cloud(s3) -> Cloud:

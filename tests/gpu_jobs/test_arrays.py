@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_jobs.arrays import decimal_to_double, to_block, to_column
+from gpu_jobs.arrays import decimal_to_double, to_block, to_blocks, to_column
+
+
+def spelled_out(block):
+    array = numpy.empty(block.shape, order="F")
+    block.copy_to(array)
+    return array
 
 
 @pytest.mark.parametrize(
@@ -31,15 +37,7 @@ from gpu_jobs.arrays import decimal_to_double, to_block, to_column
 )
 def test_cells_become_the_nearest_float64_and_null_becomes_nan(cells, expected):
     block = to_block(pyarrow.record_batch([cells], names=["x"]), ["x"])
-    numpy.testing.assert_array_equal(block, numpy.array(expected).reshape(-1, 1))
-
-
-def test_the_chunks_of_a_table_and_slices_of_a_batch_keep_their_places():
-    cells = pyarrow.array([0.0, 1.0, None, 3.0, 4.0])
-    table = pyarrow.table({"y": pyarrow.chunked_array([cells[1:3], cells[3:3], cells[3:]])})
-    numpy.testing.assert_array_equal(to_block(table, ["y"])[:, 0], [1.0, math.nan, 3.0, 4.0])
-    batch = pyarrow.record_batch({"y": cells})[2:4]
-    numpy.testing.assert_array_equal(to_block(batch, ["y"])[:, 0], [math.nan, 3.0])
+    numpy.testing.assert_array_equal(spelled_out(block)[:, 0], expected)
 
 
 @pytest.mark.parametrize("type_", [pyarrow.float64(), pyarrow.int16(), pyarrow.float32()])
@@ -48,14 +46,30 @@ def test_every_slice_has_its_own_nulls(type_, start):
     cells = pyarrow.array([None if n % 3 == 0 else n for n in range(100)], type_)
     batch = pyarrow.record_batch({"x": cells}).slice(start, 20)
     expected = [math.nan if n % 3 == 0 else n for n in range(start, start + 20)]
-    numpy.testing.assert_array_equal(to_block(batch, ["x"])[:, 0], expected)
+    numpy.testing.assert_array_equal(spelled_out(to_block(batch, ["x"]))[:, 0], expected)
 
 
-def test_columns_come_in_the_order_that_is_asked_for_and_contiguous():
+@given(st.lists(st.none() | st.integers(0, 9), max_size=70), st.integers(0, 70))
+def test_nulls_are_told_by_their_positions(cells, start):
+    rows = pyarrow.record_batch({"x": pyarrow.array(cells, pyarrow.int64())}).slice(start)
+    block = to_block(rows, ["x"])
+    assert block.shape == (len(cells[start:]), 1)
+    assert block.nulls[0].tolist() == [i for i, cell in enumerate(cells[start:]) if cell is None]
+
+
+def test_columns_come_in_the_order_that_is_asked_for_and_where_they_lie():
     batch = pyarrow.record_batch({"a": [1, 2], "b": [3, 4], "c": [5, 6]})
     block = to_block(batch, ["c", "a"])
-    assert block.T.tolist() == [[5.0, 6.0], [1.0, 2.0]]
-    assert block.flags.f_contiguous
+    assert [values.tolist() for values in block.values] == [[5, 6], [1, 2]]
+    assert block.values[0].ctypes.data == batch["c"].buffers()[1].address
+
+
+def test_a_batch_is_cut_into_blocks_of_about_so_many_values():
+    batch = pyarrow.record_batch({"a": range(20_000), "b": range(20_000)})
+    cut = list(to_blocks(batch, ["a", "b"], 16_384))
+    assert [block.shape for _, block in cut] == [(8192, 2), (8192, 2), (3616, 2)]
+    assert [rows["a"][0].as_py() for rows, _ in cut] == [0, 8192, 16_384]
+    assert len(list(to_blocks(batch, ["a", "b"], 1))) == 5
 
 
 @pytest.mark.parametrize("dtype", [pyarrow.float64(), pyarrow.float32()])
@@ -72,6 +86,17 @@ def test_a_column_of_numbers_becomes_arrow_with_null_for_nan(dtype, rows):
 
 def test_a_column_without_nan_has_no_null():
     assert to_column(numpy.array([1.0, 2.0]), pyarrow.float64()).null_count == 0
+
+
+@pytest.mark.parametrize("start", [0, 3, 8])
+@pytest.mark.parametrize("null", [None, 0.0])
+def test_known_nulls_are_taken_over_whatever_stands_there(start, null):
+    cells = pyarrow.array([null if n % 3 == 0 else float(n) for n in range(20)])[start:]
+    values = numpy.array([math.nan if cell is None else 7.0 for cell in cells.to_pylist()])
+    column = to_column(values, pyarrow.float64(), nulls_of=cells)
+    column.validate(full=True)
+    assert column.null_count == cells.null_count
+    assert column.to_pylist() == [None if math.isnan(value) else 7.0 for value in values]
 
 
 def test_a_column_that_does_not_lie_together_is_taken_value_by_value():

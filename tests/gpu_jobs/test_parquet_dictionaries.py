@@ -12,6 +12,7 @@ from gpu_jobs.parquet_dictionaries import (  # noqa: E402
     dictionaries,
     text_columns,
 )
+from gpu_jobs.parquet_file import LocalParquet  # noqa: E402
 
 ROWS = 1000
 TYPES = {
@@ -35,18 +36,18 @@ COLUMN_TYPES = dict(zip(TABLE.schema.names, TABLE.schema.types, strict=True))
 
 @pytest.fixture
 def file(tmp_path):
-    """`file(table, ...)`: the path and the metadata of a Parquet file."""
+    """`file(table, ...)`: a local Parquet file."""
 
     def write(table=TABLE, **options):
         path = tmp_path / "f.parquet"
         parquet.write_table(table, path, **options)
-        return path, parquet.read_metadata(path)
+        return LocalParquet(path, parquet.read_metadata(path))
 
     return write
 
 
 def of_group(file, group=0, column_types=COLUMN_TYPES):
-    return dictionaries(*file, group, text_columns(column_types))
+    return dictionaries(file, group, text_columns(column_types))
 
 
 def test_dictionaries_of_text_and_bytes_tell_how_long_their_values_are_and_whether_they_are_short(

@@ -131,6 +131,25 @@ def test_long_values_that_a_dictionary_has_once_come_in_smaller_batches(reader):
     assert max(sizes) < 1.1 * BATCH_BYTES
 
 
+def test_of_a_large_row_group_no_more_is_in_memory_than_a_batch_is_made_of(
+    reader, tmp_path, monkeypatch, resident_bytes
+):
+    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_ROWS", 100_000)
+    random = numpy.random.default_rng(1)
+    table = pyarrow.table({name: random.normal(size=2_000_000) for name in "abcd"})
+    data = parquet_bytes(
+        table,
+        row_group_size=len(table),
+        compression="none",
+        use_dictionary=False,
+        data_page_size=1 << 16,
+    )
+    (group,) = reader(("a",), data).row_groups()
+    mapped = [resident_bytes(tmp_path / "source-00000.parquet") for _ in group.batches()]
+    assert len(mapped) == 20
+    assert 0 < max(mapped) < len(data) / 5
+
+
 @pytest.mark.parametrize(
     "type_", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view(), pyarrow.binary()]
 )
@@ -351,7 +370,7 @@ def test_of_columns_that_are_not_read_no_dictionary_is_looked_at(reader, monkeyp
     (group,) = reader(("a",), parquet_bytes(table)).row_groups()
     asked = []
 
-    def values(path, metadata, group, columns):
+    def values(file, group, columns):
         asked.extend(columns)
         return iter(())
 

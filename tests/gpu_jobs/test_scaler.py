@@ -17,6 +17,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from gpu_jobs.block import Block
 from gpu_jobs.device import choose_device, to_host
 from gpu_jobs.scaler import StandardScaler
 from gpu_jobs.tiles import TILE
@@ -252,14 +253,38 @@ def test_the_block_itself_is_left_as_it_was(xp):
     numpy.testing.assert_array_equal(block, before)
 
 
-def test_without_copy_z_scores_take_the_place_of_the_block():
-    block = numpy.asfortranarray([[1.0, math.inf], [2.0, 3.0], [math.nan, 5.0]])
-    expected = fitted(numpy, block)
-    ours = StandardScaler(2, copy=False).partial_fit(block.copy(order="F"))
-    assert ours.moments_ == expected.moments_
-    z = ours.transform(block, "float64")
-    assert z is block
-    assert ours.transform(z, "float32") is not z
+@on_every_device
+@pytest.mark.parametrize("left_there", [0.0, math.nan, math.inf, 1e300])
+def test_what_stands_where_a_block_has_a_null_does_not_matter(xp, left_there):
+    array = numpy.random.default_rng(9).normal(5.0, 2.0, (9_000, 3))
+    gaps = [numpy.arange(0, 9_000, 7), numpy.arange(9_000), numpy.array([], dtype=int)]
+    values = array.copy()
+    for index, positions in enumerate(gaps):
+        array[positions, index], values[positions, index] = math.nan, left_there
+    ours = StandardScaler(3, xp).partial_fit(Block(list(values.T), gaps))
+    theirs = fitted(xp, array)
+    assert ours.moments_ == theirs.moments_
+    assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [1286, 9000, 0]
+    assert ours.finite_.tolist() == [True, True, True]
+    assert theirs.finite_.tolist() == [False, False, True]
+    for finite in (False, True):
+        z = to_host(xp, ours.transform(Block(list(values.T), gaps), finite=finite))
+        numpy.testing.assert_array_equal(z, to_host(xp, theirs.transform(array)))
+
+
+@on_every_device
+def test_nan_and_infinity_are_found_beside_the_nulls_that_a_block_tells(xp):
+    first = numpy.array([1.0, 9.0, math.nan, 3.0, math.inf])
+    second = numpy.array([math.inf, 3.0, math.nan, math.nan, 3.0])
+    block = Block([first, second], [numpy.array([1]), numpy.array([0, 2, 3])])
+    scaler = StandardScaler(2, xp).partial_fit(block)
+    assert scaler.nulls_.tolist() == [2, 3]
+    assert scaler.non_finite_.tolist() == [1, 0]
+    assert scaler.finite_.tolist() == [False, True]
+    assert scaler.merge(StandardScaler(2, xp)).finite_.tolist() == [False, True]
+    z = to_host(xp, scaler.transform(block))
+    numpy.testing.assert_array_equal(z[:, 0], [-1.0, math.nan, math.nan, 1.0, math.nan])
+    numpy.testing.assert_array_equal(z[:, 1], [math.nan, 0.0, math.nan, math.nan, 0.0])
 
 
 @on_every_device
