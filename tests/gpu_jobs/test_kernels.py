@@ -20,6 +20,7 @@ import numpy
 import pytest
 
 from gpu_jobs import kernels, lanes
+from gpu_jobs.block import Block
 from gpu_jobs.scaler import StandardScaler
 
 BEFORE = """
@@ -309,6 +310,21 @@ def test_a_block_larger_than_a_lane_goes_in_chunks(cupy, monkeypatch, rows, colu
         ours.transform(block), theirs.transform(block), rtol=1e-12, atol=1e-12
     )
     assert cupy.largest <= max(chunk, 2 * kernels.PART_BYTES)
+
+
+@pytest.mark.parametrize("chunk", [500, 1_000, 10_000])
+def test_nulls_that_a_block_tells_are_none_on_the_device(cupy, monkeypatch, chunk):
+    monkeypatch.setattr(lanes, "CHUNK", chunk)
+    array = random_block(1_500, 2)
+    gaps = [numpy.arange(0, 1_500, 7), numpy.arange(1_400)]
+    block = Block([array[:, 0].copy(), array[:, 1].copy()], gaps)
+    for index, positions in enumerate(gaps):
+        array[positions, index] = math.nan
+    ours, theirs = StandardScaler(2, cupy).partial_fit(block), measured(cupy, array)
+    assert ours.moments_ == theirs.moments_
+    assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [215, 1_400]
+    assert ours.finite_.tolist() == [True, True]
+    numpy.testing.assert_array_equal(ours.transform(block), theirs.transform(array))
 
 
 def test_blocks_that_lie_on_the_device_stay_there(cupy):
