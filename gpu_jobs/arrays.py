@@ -15,12 +15,18 @@ LEAST_ROWS = 4096
 """Of a block, where there are as many: to look at fewer costs more than to compute with them."""
 
 
-def to_blocks(batch: Any, columns: Sequence[str], values: int) -> Iterator[tuple[Any, Block]]:
-    """Slices of a record batch, and their `columns` as blocks of about so many values."""
-    height = max(LEAST_ROWS, values // len(columns))
-    for top in range(0, batch.num_rows, height):
-        rows = batch.slice(top, height)
-        yield rows, to_block(rows, columns)
+def to_blocks(table: Any, columns: Sequence[str], values: int) -> Iterator[tuple[Any, Block]]:
+    """The `columns` of a table in record batches, and these as blocks, of about so many values.
+
+    Rows that lie in many small pieces are put together first.
+    """
+    rows = table.select(columns)
+    if rows.num_rows < LEAST_ROWS * rows.column(0).num_chunks:
+        rows = rows.combine_chunks()
+    # Whole bytes of the bitmaps.
+    height = max(LEAST_ROWS, values // len(columns)) & ~7
+    for batch in rows.to_batches(max_chunksize=height):
+        yield batch, to_block(batch, columns)
 
 
 def to_block(rows: Any, columns: Sequence[str]) -> Block:

@@ -66,7 +66,6 @@ class InScratch:
         return replace(self, start=self.start + start, rows=rows, nbytes=nbytes)
 
     def batches(self) -> Iterator[Any]:
-        # Not memory-mapped: mapped pages would count as the process's memory.
         with pyarrow.OSFile(str(self.path)) as file:
             yield pyarrow.ipc.open_file(file).get_batch(self.index).slice(self.start, self.rows)
 

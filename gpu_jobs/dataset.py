@@ -8,7 +8,6 @@ read twice: the columns that are measured in the first pass, all of them in the 
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,6 @@ from contracts.manifest import Format, Manifest, SourceObject
 from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
 from gpu_jobs.csv_reader import CsvReader
 from gpu_jobs.json_reader import JsonReader
-from gpu_jobs.objects import ObjectStream
 from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
 from gpu_jobs.quarantine import Quarantine
 from gpu_jobs.text_stream import TextStream
@@ -61,19 +59,6 @@ class Dataset(Protocol):
 
     def widen(self) -> None:
         """Find out, by reading everything, which types the columns really have."""
-
-
-def open_dataset(manifest: Manifest, s3: Any, folder: Path, quarantine: Quarantine) -> Dataset:
-    """The dataset that `manifest` names, in S3. `folder` takes its scratch files."""
-
-    def open_object(source: SourceObject) -> ObjectStream:
-        return ObjectStream(s3, manifest.bucket, source)
-
-    def fetch(source: SourceObject, path: Path) -> None:
-        with open_object(source) as stream, path.open("wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
-
-    return dataset_of(manifest, open_object, fetch, folder, quarantine)
 
 
 def dataset_of(

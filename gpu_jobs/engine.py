@@ -101,7 +101,8 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
         of_batch = GroupCount(None if groups.too_many else group_by)
         of_batch.add(batch)
         learned = StandardScaler(len(columns), device.xp)
-        for _, block in to_blocks(batch, columns, learned.block_values):
+        table = pyarrow.Table.from_batches([batch])
+        for _, block in to_blocks(table, columns, learned.block_values):
             learned.partial_fit(block)
         return batch.num_rows, learned, of_batch
 
@@ -124,13 +125,11 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
     def standardized(table: Any) -> Any:
         scaler = measured.scaler
         pieces: dict[str, list[Any]] = {name: [] for name in measured.columns}
-        for batch in table.to_batches():
-            for rows, block in to_blocks(batch, measured.columns, scaler.block_values):
-                scaled = scaler.transform(block, dtype, finite)
-                for index, name in enumerate(measured.columns):
-                    nulls_of = rows.column(name) if finite else None
-                    scores = to_column(scaled[:, index], _TYPES[dtype], nulls_of)
-                    pieces[name].append(scores)
+        for rows, block in to_blocks(table, measured.columns, scaler.block_values):
+            scaled = scaler.transform(block, dtype, scores_all=scores_all)
+            for index, name in enumerate(measured.columns):
+                nulls_of = rows.column(name) if scores_all else None
+                pieces[name].append(to_column(scaled[:, index], _TYPES[dtype], nulls_of))
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in with_scores:
             columns[name] = pyarrow.chunked_array(pieces[name])
@@ -142,7 +141,7 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
         tables = (standardized(table) for table in row_groups(batches))
         return write_part(folder / f"part-{number:05d}.parquet", tables, column_types)
 
-    finite = bool(measured.scaler.finite_.all())
+    scores_all = measured.scaler.scores_all(dtype)
     too_large = measured.too_large
     with_scores = [name for name in measured.columns if name not in too_large]
     column_types = {**dataset.types, **dict.fromkeys(with_scores, _TYPES[dtype])}

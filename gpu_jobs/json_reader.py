@@ -25,7 +25,7 @@ from gpu_jobs.workers import in_order, unchanged
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """Whole lines of a file; `first_line` counts from 1, `offset` in bytes."""
 
     source: SourceObject
@@ -51,7 +51,7 @@ class JsonReader:
         Raises MisfitError, RejectedError.
         """
 
-        def parse(block: Block) -> tuple[Block, list[Any] | None]:
+        def parse(block: TextBlock) -> tuple[TextBlock, list[Any] | None]:
             batches = self._parse_block(block)
             return block, None if batches is None else list(map(function, batches))
 
@@ -98,11 +98,11 @@ class JsonReader:
             cell = convert(value, pyarrow.string())
             self.warnings.append(text_warning(self._manifest, name, cell, place))
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self) -> Iterator[TextBlock]:
         for source in self._manifest.files:
             yield from _blocks(source, self._open_text(source))
 
-    def _parse_block(self, block: Block) -> list[Any] | None:
+    def _parse_block(self, block: TextBlock) -> list[Any] | None:
         """The batches of `block`; None when its lines have to tell what is wrong with it."""
         objects = _objects(block.text)
         # At a text that begins with null pyarrow ends the process.
@@ -130,7 +130,7 @@ class JsonReader:
         batches: list[Any] = table.combine_chunks().to_batches()
         return batches
 
-    def _parse_lines(self, block: Block) -> Any:
+    def _parse_lines(self, block: TextBlock) -> Any:
         columns: dict[str, list[Any]] = {name: [] for name in self.types}
         bad = []
         for number, line in _lines(block):
@@ -160,7 +160,7 @@ def _too_many_columns(name: str, place: str) -> RejectedError:
     )
 
 
-def _blocks(source: SourceObject, text: Any) -> Iterator[Block]:
+def _blocks(source: SourceObject, text: Any) -> Iterator[TextBlock]:
     """The text in blocks of whole lines. Raises RejectedError for an endless line."""
     rest = b""
     line, offset = 1, 0
@@ -179,7 +179,7 @@ def _blocks(source: SourceObject, text: Any) -> Iterator[Block]:
             continue
         block = rest + whole + newline if chunk else rest
         if block:
-            yield Block(source, block, line, offset)
+            yield TextBlock(source, block, line, offset)
         if not chunk:
             return
         line += block.count(b"\n")
@@ -201,7 +201,7 @@ def _objects(text: bytes) -> int | None:
     return len(stripped) if is_whole else None
 
 
-def _lines(block: Block) -> Iterator[tuple[int, str]]:
+def _lines(block: TextBlock) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, with their numbers. Raises RejectedError when not UTF-8."""
     offset = block.offset
     for number, line in enumerate(block.text.split(b"\n"), block.first_line):

@@ -1,14 +1,18 @@
-"""One object at one version, as a stream that survives a broken connection."""
+"""A dataset in S3: each object at one version, as a stream that survives a broken connection."""
 
 from __future__ import annotations
 
 import io
+import shutil
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from contracts.manifest import SourceObject
+from contracts.manifest import Manifest, SourceObject
+from gpu_jobs.dataset import Dataset, dataset_of
 from gpu_jobs.errors import RejectedError
+from gpu_jobs.quarantine import Quarantine
 
 MAX_BREAKS = 5
 """How often in a row a connection may break without a byte in between."""
@@ -24,6 +28,19 @@ _UNREADABLE = {
     "s3:GetObjectVersion on it, and kms:Decrypt on its key if it is encrypted with one of KMS.",
 }
 """What to do about the refusals that no retry changes."""
+
+
+def open_dataset(manifest: Manifest, s3: Any, folder: Path, quarantine: Quarantine) -> Dataset:
+    """The dataset that `manifest` names, in S3. `folder` takes its scratch files."""
+
+    def open_object(source: SourceObject) -> ObjectStream:
+        return ObjectStream(s3, manifest.bucket, source)
+
+    def fetch(source: SourceObject, path: Path) -> None:
+        with open_object(source) as stream, path.open("wb") as file:
+            shutil.copyfileobj(stream, file, 1 << 20)
+
+    return dataset_of(manifest, open_object, fetch, folder, quarantine)
 
 
 class ObjectStream(io.RawIOBase):

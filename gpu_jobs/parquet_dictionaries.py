@@ -102,6 +102,7 @@ def _values(local: LocalParquet, group: int, columns: Sequence[str]) -> Iterator
                 column = first.column(name)
                 if types.is_dictionary(column.type):
                     yield name, column.dictionary
+            local.release()
 
 
 def _longest(texts: Any) -> int:

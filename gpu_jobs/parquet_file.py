@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,15 @@ class LocalParquet:
             with path.open("rb") as file:
                 self._memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
-    def open(self, indices: Sequence[str] = ()) -> Any:
+    @contextmanager
+    def open(self, indices: Sequence[str] = ()) -> Iterator[Any]:
         """pyarrow's ParquetFile; its columns `indices` come as dictionaries."""
         if self._memory is None:
             source = self._path
             buffer = min(BUFFER_BYTES, BUFFER_BYTES_IN_ALL // self.metadata.num_columns)
         else:
             source, buffer = pyarrow.BufferReader(self._memory), 0
-        return pyarrow.parquet.ParquetFile(
+        with pyarrow.parquet.ParquetFile(
             source,
             metadata=self.metadata,
             read_dictionary=indices,
@@ -45,7 +47,9 @@ class LocalParquet:
             pre_buffer=False,
             buffer_size=buffer,
             page_checksum_verification=True,
-        )
+        ) as file:
+            yield file
+        self.release()
 
     def release(self) -> None:
         """What has been read is this process's memory no longer; reading it again brings it back."""

@@ -119,24 +119,25 @@ class ParquetReader:
                 found[name] = as_indices(type_.value_type, type_.ordered)
         return found | dict.fromkeys(self._manifest.normalize, pyarrow.float64())
 
-    def _open(self, index: int) -> Any:
+    @contextmanager
+    def _open(self, index: int) -> Iterator[Any]:
         """The file, fetched first when it has not been."""
         source = self._manifest.files[index]
         path = self._path(index)
         fetched = not path.exists()
         if fetched:
             self._fetch(source, path)
-        with _readable(source.key):
-            file = self._local(index).open()
-        schema = file.schema_arrow
-        self._check_columns(source, schema)
-        text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
-        if fetched and text:
-            # Of an encrypted column this fails, where pyarrow's metadata, which is asked of text
-            # alone, would end the process. So would a batch of no columns of damaged files.
-            with _readable(f"row group 0 of {source.key}"):
-                next(file.iter_batches(1, columns=text, use_threads=False), None)
-        return file
+        with _readable(source.key), self._local(index).open() as file:
+            schema = file.schema_arrow
+            self._check_columns(source, schema)
+            text = text_columns(dict(zip(schema.names, schema.types, strict=True)))
+            if fetched and text:
+                # Of an encrypted column this fails, where pyarrow's metadata, which is asked of
+                # text alone, would end the process. So would a batch of no columns of damaged
+                # files.
+                with _readable(f"row group 0 of {source.key}"):
+                    next(file.iter_batches(1, columns=text, use_threads=False), None)
+            yield file
 
     def _local(self, index: int) -> LocalParquet:
         path = self._path(index)

@@ -37,7 +37,7 @@ class StandardScaler:
 
     def __init__(self, columns: int, xp: ModuleType = numpy) -> None:
         self._xp: Any = xp
-        self._known_nulls = numpy.zeros(columns, dtype=numpy.int64)
+        self._told_nulls = numpy.zeros(columns, dtype=numpy.int64)
         self.moments_: list[Moments] = [Moments()] * columns
         self.nulls_ = numpy.zeros(columns, dtype=numpy.int64)
         self.non_finite_ = numpy.zeros(columns, dtype=numpy.int64)
@@ -47,10 +47,17 @@ class StandardScaler:
         """About how many values a block on the host should have, for speed."""
         return tiles.BLOCK if self._xp is numpy else lanes.CHUNK
 
-    @property
-    def finite_(self) -> Any:
-        """Whether each column's blocks were finite but for the nulls they told; (columns,)."""
-        return self.nulls_ + self.non_finite_ == self._known_nulls
+    def scores_all(self, dtype: Any) -> bool:
+        """Whether the blocks have a z-score of `dtype` wherever they told no null."""
+        if (self.nulls_ + self.non_finite_ != self._told_nulls).any():
+            return False
+        largest = [
+            max(moments.maximum - moments.mean, moments.mean - moments.minimum) / scale
+            for moments, scale in zip(self.moments_, self.scale_.tolist(), strict=True)
+            if moments.maximum is not None and moments.minimum is not None
+        ]
+        limit = float(numpy.finfo(dtype).max)
+        return all(z <= limit for z in largest)
 
     @property
     def n_samples_seen_(self) -> Any:
@@ -84,7 +91,7 @@ class StandardScaler:
         if not block.shape[0]:
             return self
         if isinstance(block, Block):
-            self._known_nulls += [len(nulls) for nulls in block.nulls]
+            self._told_nulls += [len(nulls) for nulls in block.nulls]
         measured = tiles.measure(block) if self._xp is numpy else lanes.measure(self._xp, block)
         for index, rows, nulls, moments in measured:
             self.moments_[index] = self.moments_[index].merge(moments)
@@ -98,19 +105,19 @@ class StandardScaler:
         self.moments_ = [ours.merge(theirs) for ours, theirs in pairs]
         self.nulls_ += other.nulls_
         self.non_finite_ += other.non_finite_
-        self._known_nulls += other._known_nulls
+        self._told_nulls += other._told_nulls
         return self
 
-    def transform(self, block: Any, dtype: Any = numpy.float64, finite: bool = False) -> Any:
+    def transform(self, block: Any, dtype: Any = numpy.float64, *, scores_all: bool = False) -> Any:
         """The block's z-scores, NaN where there was no finite value.
 
         A new array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the block
-        lies: NumPy's, or cupy's for an array on the device. `finite` promises that all values are
-        so but for the nulls that the block tells.
+        lies: NumPy's, or cupy's for an array on the device. `scores_all` may be what the method
+        says, of blocks that were measured: then nobody looks for more NaN than there are nulls.
         """
         block = self._block(block)
         if self._xp is numpy or not block.shape[0]:
-            return tiles.standardize(block, self.mean_, self.scale_, dtype, finite)
+            return tiles.standardize(block, self.mean_, self.scale_, dtype, scores_all)
         return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)
 
     def _block(self, block: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The scaler's arithmetic on the CPU: tile by tile, some ten thousand rows of a few columns.
+"""The scaler's arithmetic on the CPU: tile by tile, some rows of some columns.
 
 A tile stays near the core while one NumPy call after the other passes over it, and is large
 enough that threads do not wait for each other: they hold Python's lock between two calls. A tile's
@@ -40,15 +40,15 @@ def measure(block: Block) -> Iterator[tuple[int, int, int, Moments]]:
         tile = block[part]
         cells = memory[: math.prod(tile.shape)].reshape(tile.shape, order="F")
         tile.copy_to(cells)
-        nulls, moments = _of_tile(cells, tile.nulls)
-        for index, of_column in enumerate(moments, part[1].start):
-            yield index, len(cells), nulls[index - part[1].start], of_column
+        of_columns = zip(*_of_tile(cells, tile.nulls), strict=True)
+        for index, (nulls, moments) in enumerate(of_columns, part[1].start):
+            yield index, len(cells), nulls, moments
 
 
-def standardize(block: Block, mean: Any, scale: Any, dtype: Any, finite: bool = False) -> Any:
-    """(block - mean) / scale as a new array of `dtype`, NaN where there is no finite value.
+def standardize(block: Block, mean: Any, scale: Any, dtype: Any, scores_all: bool) -> Any:
+    """(block - mean) / scale as a new array of `dtype`, NaN where that is not finite.
 
-    With `finite` all are known to be, but for the nulls.
+    With `scores_all` it is known to be, but for the nulls.
     """
     z = numpy.empty(block.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
@@ -64,7 +64,7 @@ def standardize(block: Block, mean: Any, scale: Any, dtype: Any, finite: bool = 
                     casting="unsafe",
                 )
             numpy.divide(deviation, scale[columns], out=scaled, casting="same_kind")
-            if not finite and not (present := numpy.isfinite(scaled)).all():
+            if not scores_all and not (present := numpy.isfinite(scaled)).all():
                 numpy.copyto(scaled, numpy.nan, where=~present)
             _fill(scaled, tile.nulls, numpy.nan)
     return z

@@ -64,12 +64,27 @@ def test_columns_come_in_the_order_that_is_asked_for_and_where_they_lie():
     assert block.values[0].ctypes.data == batch["c"].buffers()[1].address
 
 
-def test_a_batch_is_cut_into_blocks_of_about_so_many_values():
-    batch = pyarrow.record_batch({"a": range(20_000), "b": range(20_000)})
-    cut = list(to_blocks(batch, ["a", "b"], 16_384))
+def test_a_table_is_cut_into_blocks_of_about_so_many_values():
+    table = pyarrow.table({"a": range(20_000), "b": range(20_000), "c": range(20_000)})
+    cut = list(to_blocks(table, ["a", "b"], 16_384))
     assert [block.shape for _, block in cut] == [(8192, 2), (8192, 2), (3616, 2)]
     assert [rows["a"][0].as_py() for rows, _ in cut] == [0, 8192, 16_384]
-    assert len(list(to_blocks(batch, ["a", "b"], 1))) == 5
+    assert len(list(to_blocks(table, ["a", "b"], 1))) == 5
+    assert next(to_blocks(table, ["a", "b", "c"], 30_000))[0].num_rows == 10_000
+
+
+def test_large_pieces_are_left_where_they_lie_and_small_ones_put_together():
+    large, small = (
+        pyarrow.table({"a": pyarrow.chunked_array([range(rows)] * 5, pyarrow.int64())})
+        for rows in (5_000, 300)
+    )
+    cut = list(to_blocks(large, ["a"], 1 << 20))
+    assert [block.shape for _, block in cut] == [(5_000, 1)] * 5
+    addresses = [chunk.buffers()[1].address for chunk in large["a"].chunks]
+    assert [block.values[0].ctypes.data for _, block in cut] == addresses
+    ((rows, block),) = to_blocks(small, ["a"], 1 << 20)
+    assert block.shape == (1_500, 1)
+    assert rows["a"].to_pylist() == list(range(300)) * 5
 
 
 @pytest.mark.parametrize("dtype", [pyarrow.float64(), pyarrow.float32()])
@@ -88,15 +103,20 @@ def test_a_column_without_nan_has_no_null():
     assert to_column(numpy.array([1.0, 2.0]), pyarrow.float64()).null_count == 0
 
 
-@pytest.mark.parametrize("start", [0, 3, 8])
+@pytest.mark.parametrize("start", [0, 8, 16])
 @pytest.mark.parametrize("null", [None, 0.0])
 def test_known_nulls_are_taken_over_whatever_stands_there(start, null):
     cells = pyarrow.array([null if n % 3 == 0 else float(n) for n in range(20)])[start:]
-    values = numpy.array([math.nan if cell is None else 7.0 for cell in cells.to_pylist()])
-    column = to_column(values, pyarrow.float64(), nulls_of=cells)
+    column = to_column(numpy.full(len(cells), 7.0), pyarrow.float64(), nulls_of=cells)
     column.validate(full=True)
     assert column.null_count == cells.null_count
-    assert column.to_pylist() == [None if math.isnan(value) else 7.0 for value in values]
+    assert column.to_pylist() == [None if cell is None else 7.0 for cell in cells.to_pylist()]
+
+
+def test_nulls_are_looked_for_where_the_bitmap_begins_within_a_byte():
+    cells = pyarrow.array([1.0, 2.0, 3.0, None, 5.0])[2:]
+    column = to_column(numpy.array([7.0, math.nan, 7.0]), pyarrow.float64(), nulls_of=cells)
+    assert column.to_pylist() == [7.0, None, 7.0]
 
 
 def test_a_column_that_does_not_lie_together_is_taken_value_by_value():

@@ -36,6 +36,7 @@ def test_what_was_read_is_released_and_can_be_read_again(local, path, resident_b
         local.release()
         assert resident_bytes(path) == 0
         assert file.read_row_group(0, use_threads=False).equals(first)
+    assert resident_bytes(path) == 0
 
 
 def test_the_file_is_no_longer_mapped_when_nobody_holds_it(path):
@@ -51,5 +52,4 @@ def test_a_wide_file_is_read_through_buffers(path, resident_bytes):
     local = LocalParquet(path, parquet.read_metadata(path))
     with local.open() as file:
         assert file.read().equals(table)
-    assert resident_bytes(path) == 0
-    local.release()
+        assert resident_bytes(path) == 0

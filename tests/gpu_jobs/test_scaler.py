@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from gpu_jobs.block import Block
 from gpu_jobs.device import choose_device, to_host
 from gpu_jobs.scaler import StandardScaler
-from gpu_jobs.tiles import TILE
+from gpu_jobs.tiles import TILE, TILE_ROWS
 
 DEVICE = choose_device(use_gpu=True)
 on_every_device = pytest.mark.parametrize(
@@ -265,10 +265,10 @@ def test_what_stands_where_a_block_has_a_null_does_not_matter(xp, left_there):
     theirs = fitted(xp, array)
     assert ours.moments_ == theirs.moments_
     assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [1286, 9000, 0]
-    assert ours.finite_.tolist() == [True, True, True]
-    assert theirs.finite_.tolist() == [False, False, True]
-    for finite in (False, True):
-        z = to_host(xp, ours.transform(Block(list(values.T), gaps), finite=finite))
+    assert ours.scores_all("float64")
+    assert not theirs.scores_all("float64")
+    for scores_all in (False, True):
+        z = to_host(xp, ours.transform(Block(list(values.T), gaps), scores_all=scores_all))
         numpy.testing.assert_array_equal(z, to_host(xp, theirs.transform(array)))
 
 
@@ -280,11 +280,41 @@ def test_nan_and_infinity_are_found_beside_the_nulls_that_a_block_tells(xp):
     scaler = StandardScaler(2, xp).partial_fit(block)
     assert scaler.nulls_.tolist() == [2, 3]
     assert scaler.non_finite_.tolist() == [1, 0]
-    assert scaler.finite_.tolist() == [False, True]
-    assert scaler.merge(StandardScaler(2, xp)).finite_.tolist() == [False, True]
+    assert not scaler.scores_all("float64")
+    assert not StandardScaler(2, xp).merge(scaler).scores_all("float64")
     z = to_host(xp, scaler.transform(block))
     numpy.testing.assert_array_equal(z[:, 0], [-1.0, math.nan, math.nan, 1.0, math.nan])
     numpy.testing.assert_array_equal(z[:, 1], [math.nan, 0.0, math.nan, math.nan, 0.0])
+
+
+@on_every_device
+def test_a_deviation_that_is_not_scaled_may_have_no_score_of_float32(xp):
+    centred = column(1e150, math.nextafter(1e150, math.inf), 1e150)
+    scaler = fitted(xp, centred)
+    assert scaler.scale_.tolist() == [1.0]
+    assert scaler.scores_all("float64")
+    assert not scaler.scores_all("float32")
+
+
+@on_every_device
+def test_a_column_of_nothing_lacks_no_score(xp):
+    nothing = Block([numpy.array([7.0, 7.0])], [numpy.array([0, 1])])
+    assert StandardScaler(1, xp).partial_fit(nothing).scores_all("float64")
+
+
+@pytest.mark.parametrize("rows", [3 * TILE_ROWS + 5, 700])
+def test_nulls_that_a_block_tells_keep_their_places_in_all_tiles(rows):
+    random = numpy.random.default_rng(rows)
+    array = random.normal(1.0, 4.0, (rows, 5))
+    gaps = [numpy.flatnonzero(random.random(rows) < share) for share in (0, 0.01, 0.5, 0.99, 1)]
+    block = Block(list(array.T.copy()), gaps)
+    for index, positions in enumerate(gaps):
+        array[positions, index] = math.nan
+    ours, theirs = StandardScaler(5).partial_fit(block), fitted(numpy, array)
+    assert ours.moments_ == theirs.moments_
+    assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [len(gap) for gap in gaps]
+    z = ours.transform(block, scores_all=True)
+    numpy.testing.assert_array_equal(z, theirs.transform(array))
 
 
 @on_every_device
