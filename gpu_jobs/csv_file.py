@@ -14,7 +14,7 @@ from typing import Any
 from contracts.manifest import SourceObject
 from gpu_jobs.csv_lines import LineFinder
 from gpu_jobs.csv_parser import MAX_RAGGED_RUN, CsvParser, Parsed, RaggedRow
-from gpu_jobs.csv_records import pieces
+from gpu_jobs.csv_records import Piece, pieces
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.text_stream import BLOCK_BYTES, OpenText, invalid_utf8_offset
 from gpu_jobs.workers import in_order, unchanged
@@ -68,8 +68,8 @@ class CsvFile:
     ) -> Iterator[tuple[int, Parsed]]:
         """What is parsed, and how many records stand before the text that it is of."""
 
-        def parse(piece: memoryview) -> Parsed:
-            return parser.parse(piece).apply(function)
+        def parse(piece: Piece) -> Parsed:
+            return parser.parse(piece.text, piece.quoted).apply(function)
 
         texts = pieces(text, self._delimiter, parser.columns)
         first = next(texts, None)

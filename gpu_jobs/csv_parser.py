@@ -74,8 +74,11 @@ class CsvParser:
         """Whether the header has been met, so that texts begin with a row."""
         return self._header is not None
 
-    def parse(self, text: memoryview) -> Parsed:
-        """All rows of `text`. Raises RejectedError when the header has other columns."""
+    def parse(self, text: memoryview, quoted: bool) -> Parsed:
+        """All rows of `text`, which is `quoted` if it may have quotation marks.
+
+        Raises RejectedError when the header has other columns.
+        """
         parsed = Parsed()
         file = pyarrow.BufferReader(text)
         try:
@@ -86,7 +89,7 @@ class CsvParser:
                     # Of the row's own; pyarrow takes one off the start of every text.
                     file = pyarrow.BufferReader(codecs.BOM_UTF8 + text)
                 # Parses on this thread, where what `_open` gives would leave it to another one.
-                options = self._options(parsed.keep_aside, file.size())
+                options = self._options(parsed.keep_aside, file.size(), quoted)
                 found = pyarrow.csv.read_csv(file, **options).to_batches()
             parsed.batches = [batch.select(list(self._types)) for batch in found]
         except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
@@ -112,7 +115,7 @@ class CsvParser:
             self._header = reader.schema.names
         return reader
 
-    def _options(self, keep_aside: Any, block_bytes: int) -> dict[str, Any]:
+    def _options(self, keep_aside: Any, block_bytes: int, quoted: bool = True) -> dict[str, Any]:
         return {
             # With threads the rows have no numbers.
             "read_options": pyarrow.csv.ReadOptions(
@@ -120,6 +123,8 @@ class CsvParser:
             ),
             "parse_options": pyarrow.csv.ParseOptions(
                 delimiter=self._delimiter,
+                # Not to look for quotation marks takes a twentieth off parsing.
+                quote_char='"' if quoted else False,
                 newlines_in_values=True,
                 invalid_row_handler=keep_aside,
             ),

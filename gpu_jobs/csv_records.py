@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -21,7 +22,15 @@ FIRST_BYTES = 64 << 10
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 
 
-def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryview]:
+@dataclass(frozen=True)
+class Piece:
+    """Whole records; `quoted` is whether a quotation mark may be among them."""
+
+    text: memoryview
+    quoted: bool
+
+
+def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[Piece]:
     """The text, of so many columns, in pieces of whole records while their ends are known.
 
     What is left of `text` then is nothing, or begins with the first record whose end is not: its
@@ -33,10 +42,11 @@ def pieces(text: TextStream, delimiter: str, columns: int) -> Iterator[memoryvie
     if not records_end(waiting, delimiter):
         waiting = _read_on(waiting, text, size)
     while waiting:
-        end = records_end(waiting, delimiter)
+        quoted = b'"' in waiting
+        end = records_end(waiting, delimiter) if quoted else waiting.rfind(b"\n") + 1
         if not end:
             break
-        yield memoryview(waiting)[:end]
+        yield Piece(memoryview(waiting)[:end], quoted)
         waiting = _read_on(waiting[end:], text, size)
     text.unread(bytes(waiting))
 
@@ -66,8 +76,6 @@ def records_end(text: bytes | bytearray, delimiter: str) -> int:
     even number of them stands before each line feed that ends a record. The first one that does
     neither ends what can be told.
     """
-    if b'"' not in text:
-        return text.rfind(b"\n") + 1
     quotes, end = _regular_quotes(text, delimiter)
     while (line_feed := text.rfind(b"\n", 0, end)) >= 0:
         before = int(numpy.searchsorted(quotes, line_feed))

@@ -52,6 +52,6 @@ class LocalParquet:
         self.release()
 
     def release(self) -> None:
-        """What has been read is this process's memory no longer; reading it again brings it back."""
+        """What has been read is in this process's memory no longer, until it is read again."""
         if self._memory is not None:
             self._memory.madvise(mmap.MADV_DONTNEED)

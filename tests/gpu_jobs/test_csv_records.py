@@ -41,9 +41,16 @@ def test_the_pieces_and_what_is_left_are_the_text(monkeypatch):
     monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 12)
     text = b'\xef\xbb\xbfa,b\n"c\nd",e\nf,g\n5" h,i\n\nj,"k'
     stream = TextStream(io.BytesIO(text), Compression.NONE, "a.csv")
-    cut = list(pieces(stream, ",", 0))
-    assert cut == [b"a,b\n", b'"c\nd",e\nf,g\n']
+    cut = [(bytes(piece.text), piece.quoted) for piece in pieces(stream, ",", 0)]
+    assert cut == [(b"a,b\n", True), (b'"c\nd",e\nf,g\n', True)]
     assert stream.read() == b'5" h,i\n\nj,"k'
+
+
+def test_pieces_without_quotation_marks_are_told(monkeypatch):
+    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 8)
+    stream = TextStream(io.BytesIO(b'a,b\n1,2\n3,"4"\n5,6\n'), Compression.NONE, "a.csv")
+    cut = [(bytes(piece.text), piece.quoted) for piece in pieces(stream, ",", 0)]
+    assert cut == [(b"a,b\n1,2\n", False), (b'3,"4"\n', True), (b"5,6\n", False)]
 
 
 TEXTS = st.lists(
