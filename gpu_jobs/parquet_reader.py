@@ -259,7 +259,12 @@ def _readable(place: str) -> Iterator[None]:
     """Translates what pyarrow says of a file that it cannot read."""
     try:
         yield
-    except (OSError, pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+    except (
+        OSError,
+        pyarrow.ArrowInvalid,
+        pyarrow.ArrowNotImplementedError,
+        UnicodeDecodeError,  # of a column's name
+    ) as error:
         # An unknown codec is an OSError like any damage, and only its message tells.
         told = " ".join(str(error).split())
         is_unsupported = any(word in told.lower() for word in ("support", "crypt"))
@@ -291,7 +296,9 @@ def _conform(batch: Any, expected: Mapping[str, Any]) -> Any:
             return found
         if types.is_dictionary(type_) and not types.is_dictionary(found.type):
             return found.cast(type_.value_type).dictionary_encode()
-        if types.is_decimal128(found.type) and found.type.precision <= EXACT_DIGITS:
+        if types.is_decimal(found.type) and found.type.precision <= EXACT_DIGITS:
+            if not types.is_decimal128(found.type):
+                found = found.cast(pyarrow.decimal128(found.type.precision, found.type.scale))
             return decimal_to_double(found)
         return found.cast(type_, safe=False)
 

@@ -77,6 +77,35 @@ def test_every_numeric_type_is_normalized_as_double(reader, values):
     assert table["a"].to_pylist() == [None if v is None else float(v) for v in values.to_pylist()]
 
 
+@pytest.mark.parametrize(
+    "type_",
+    [
+        pyarrow.decimal32(9, 4),
+        pyarrow.decimal64(15, 4),
+        pyarrow.decimal128(15, 4),
+        pyarrow.decimal256(15, 4),
+    ],
+    ids=str,
+)
+def test_decimals_of_few_digits_become_the_nearest_double(reader, type_):
+    decimals = [Decimal("99972.6166"), None, Decimal("-46957.5874")]
+    table = pyarrow.table({"a": pyarrow.array(decimals, type_)})
+    found = rows_of(reader(("a",), parquet_bytes(table)))["a"].to_pylist()
+    assert found == [99972.6166, None, -46957.5874]
+
+
+def test_a_column_name_that_is_no_text_is_damage(reader, monkeypatch):
+    (group,) = reader(("a",), parquet_bytes(pyarrow.table({"a": [1.0]}))).row_groups()
+
+    def dictionaries(*_):
+        b"\xff".decode()
+
+    monkeypatch.setattr("gpu_jobs.parquet_reader.dictionaries", dictionaries)
+    with pytest.raises(RejectedError, match="damaged") as caught:
+        list(group.batches())
+    assert caught.value.problem.code == "corrupt_parquet"
+
+
 def test_integers_beyond_2_to_53_are_rounded_when_normalized(reader):
     table = pyarrow.table({"a": pyarrow.array([2**64 - 1, 2**53 + 1], pyarrow.uint64())})
     assert rows_of(reader(("a",), parquet_bytes(table)))["a"].to_pylist() == [2.0**64, 2.0**53]
