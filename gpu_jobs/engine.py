@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow
 
 from contracts.metrics import ColumnMetrics
@@ -35,36 +35,53 @@ _TYPES = {"float64": pyarrow.float64(), "float32": pyarrow.float32()}
 class Measured:
     """What the first pass learned: `scaler` knows `columns`, in this order.
 
-    `too_many_groups` is whether the grouping column has too many different values.
+    `dtype` is that of the z-scores to be, `too_many_groups` whether the grouping column has too
+    many different values.
     """
 
     rows: int
     columns: tuple[str, ...]
     scaler: StandardScaler
+    dtype: str
     too_many_groups: bool
 
     @property
     def too_large(self) -> tuple[str, ...]:
         """Columns whose squared deviations are beyond float64: they have no z-scores."""
-        moments = zip(self.columns, self.scaler.moments_, strict=True)
-        return tuple(name for name, m in moments if not math.isfinite(m.m2))
+        return self._where(numpy.isinf(self.scaler.largest_))
+
+    @property
+    def beyond_dtype(self) -> tuple[str, ...]:
+        """Columns with a z-score beyond `dtype`: they get none."""
+        largest = self.scaler.largest_
+        limit = float(numpy.finfo(self.dtype).max)
+        return self._where(numpy.isfinite(largest) & (largest > limit))
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The columns that get z-scores."""
+        others = {*self.too_large, *self.beyond_dtype}
+        return tuple(name for name in self.columns if name not in others)
 
     @property
     def centred_only(self) -> tuple[str, ...]:
-        """Columns that vary, by so little for their size that they pass for constant ones."""
+        """Of these, those that vary by so little for their size that they pass for constant."""
+        scored = self.scored
         columns = zip(self.columns, self.scaler.constant_, self.scaler.moments_, strict=True)
         varying = [name for name, constant, m in columns if constant and m.minimum != m.maximum]
-        too_large = self.too_large
-        return tuple(name for name in varying if name not in too_large)
+        return tuple(name for name in varying if name in scored)
 
     def column_metrics(self) -> dict[str, ColumnMetrics]:
-        """The statistics of the columns that have z-scores."""
-        too_large = self.too_large
+        """The statistics of the columns that get z-scores."""
+        scored = self.scored
         return {
-            name: self._metrics(index)
-            for index, name in enumerate(self.columns)
-            if name not in too_large
+            name: self._metrics(index) for index, name in enumerate(self.columns) if name in scored
         }
+
+    def _where(self, chosen: Any) -> tuple[str, ...]:
+        return tuple(
+            name for name, is_chosen in zip(self.columns, chosen, strict=True) if is_chosen
+        )
 
     def _metrics(self, index: int) -> ColumnMetrics:
         moments = self.scaler.moments_[index]
@@ -79,17 +96,17 @@ class Measured:
         )
 
 
-def measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured:
+def measure(dataset: Dataset, device: Device, group_by: str | None, dtype: str) -> Measured:
     """The first pass, again after widening where the types do not fit. Raises RejectedError."""
     try:
-        return _measure(dataset, device, group_by)
+        return _measure(dataset, device, group_by, dtype)
     except MisfitError as misfit:
         log.info("reading again, with wider types: %s", shortened(str(misfit)))
     dataset.widen()
-    return _measure(dataset, device, group_by)
+    return _measure(dataset, device, group_by, dtype)
 
 
-def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured:
+def _measure(dataset: Dataset, device: Device, group_by: str | None, dtype: str) -> Measured:
     columns = dataset.normalize
     if not columns:
         raise no_numeric_column()
@@ -113,10 +130,10 @@ def _measure(dataset: Dataset, device: Device, group_by: str | None) -> Measured
         rows += of_batch
         progress.advance(of_batch)
     progress.end()
-    return Measured(rows, columns, scaler, groups.too_many)
+    return Measured(rows, columns, scaler, dtype, groups.too_many)
 
 
-def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) -> Iterator[Part]:
+def standardize(dataset: Dataset, measured: Measured, folder: Path) -> Iterator[Part]:
     """The second pass: the rows with z-scores in their place, as Parquet files in `folder`.
 
     Several parts are written at the same time, and given in the order of the rows.
@@ -126,12 +143,12 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
         scaler = measured.scaler
         pieces: dict[str, list[Any]] = {name: [] for name in measured.columns}
         for rows, block in to_blocks(table, measured.columns, scaler.block_values):
-            scaled = scaler.transform(block, dtype, scores_all=scores_all)
+            scaled = scaler.transform(block, measured.dtype, complete=complete)
             for index, name in enumerate(measured.columns):
-                nulls_of = rows.column(name) if scores_all else None
-                pieces[name].append(to_column(scaled[:, index], _TYPES[dtype], nulls_of))
+                nulls_of = rows.column(name) if complete else None
+                pieces[name].append(to_column(scaled[:, index], dtype, nulls_of))
         columns = dict(zip(table.column_names, table.columns, strict=True))
-        for name in with_scores:
+        for name in scored:
             columns[name] = pyarrow.chunked_array(pieces[name])
         return pyarrow.table(columns)
 
@@ -141,10 +158,8 @@ def standardize(dataset: Dataset, measured: Measured, dtype: str, folder: Path) 
         tables = (standardized(table) for table in row_groups(batches))
         return write_part(folder / f"part-{number:05d}.parquet", tables, column_types)
 
-    scores_all = measured.scaler.scores_all(dtype)
-    too_large = measured.too_large
-    with_scores = [name for name in measured.columns if name not in too_large]
-    column_types = {**dataset.types, **dict.fromkeys(with_scores, _TYPES[dtype])}
+    dtype, complete, scored = _TYPES[measured.dtype], measured.scaler.complete_, measured.scored
+    column_types = {**dataset.types, **dict.fromkeys(scored, dtype)}
     progress = Progress("wrote")
     for part in in_order(write, enumerate(plan_parts(dataset.chunks, workers()))):
         progress.advance(part.rows)

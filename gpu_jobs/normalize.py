@@ -117,7 +117,8 @@ class _Normalization:
 
     def _measure(self, device: Device) -> Measured:
         check_disk(self._manifest, self._folder)
-        measured = measure(self._dataset, device, self._manifest.group_by)
+        dtype = self._manifest.options.dtype
+        measured = measure(self._dataset, device, self._manifest.group_by, dtype)
         bad = self._quarantine.first
         if bad and self._quarantine.count > measured.rows:
             raise RejectedError(
@@ -128,15 +129,14 @@ class _Normalization:
             )
         if not measured.rows:
             raise RejectedError("no_rows", "The dataset has no rows. Upload one with data.")
-        if len(measured.too_large) == len(measured.columns):
+        if not measured.scored:
             raise no_numeric_column()
         if measured.too_many_groups and self._manifest.options.group_by:
             raise _too_many_groups(self._manifest.options.group_by)
         return measured
 
     def _standardize(self, measured: Measured) -> None:
-        dtype = self._manifest.options.dtype
-        for part in standardize(self._dataset, measured, dtype, self._folder):
+        for part in standardize(self._dataset, measured, self._folder):
             self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
             part.path.unlink()
 
@@ -152,6 +152,11 @@ class _Normalization:
             warnings.append(
                 f"Column {quoted(name)} is not normalized: its squares are beyond the range of a "
                 "double."
+            )
+        for name in measured.beyond_dtype if measured else ():
+            warnings.append(
+                f"Column {quoted(name)} is not normalized: its z-scores are beyond the range of "
+                f"{self._manifest.options.dtype}. Ask for float64."
             )
         for name in measured.centred_only if measured else ():
             warnings.append(

@@ -16,6 +16,7 @@ beyond 1e154       where squared deviations are beyond float64, M2 is not finite
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -47,17 +48,23 @@ class StandardScaler:
         """About how many values a block on the host should have, for speed."""
         return tiles.BLOCK if self._xp is numpy else lanes.CHUNK
 
-    def scores_all(self, dtype: Any) -> bool:
-        """Whether the blocks have a z-score of `dtype` wherever they told no null."""
-        if (self.nulls_ + self.non_finite_ != self._told_nulls).any():
-            return False
-        largest = [
-            max(moments.maximum - moments.mean, moments.mean - moments.minimum) / scale
-            for moments, scale in zip(self.moments_, self.scale_.tolist(), strict=True)
-            if moments.maximum is not None and moments.minimum is not None
-        ]
-        limit = float(numpy.finfo(dtype).max)
-        return all(z <= limit for z in largest)
+    @property
+    def complete_(self) -> bool:
+        """Whether all values of the blocks were finite but for the nulls that they told."""
+        return bool((self.nulls_ + self.non_finite_ == self._told_nulls).all())
+
+    @property
+    def largest_(self) -> Any:
+        """Each column's largest z-score, its sign left out; shape (columns,).
+
+        0 of nothing, infinite where there are none since M2 is not finite.
+        """
+        return numpy.array(
+            [
+                _largest(moments, scale)
+                for moments, scale in zip(self.moments_, self.scale_.tolist(), strict=True)
+            ]
+        )
 
     @property
     def n_samples_seen_(self) -> Any:
@@ -108,18 +115,26 @@ class StandardScaler:
         self._told_nulls += other._told_nulls
         return self
 
-    def transform(self, block: Any, dtype: Any = numpy.float64, *, scores_all: bool = False) -> Any:
+    def transform(self, block: Any, dtype: Any = numpy.float64, *, complete: bool = False) -> Any:
         """The block's z-scores, NaN where there was no finite value.
 
         A new array of `dtype`, float64 or float32 (rounded last), in Fortran order, where the block
-        lies: NumPy's, or cupy's for an array on the device. `scores_all` may be what the method
-        says, of blocks that were measured: then nobody looks for more NaN than there are nulls.
+        lies: NumPy's, or cupy's for an array on the device. `complete` promises that each value has
+        a z-score of `dtype` but for the nulls that the block tells.
         """
         block = self._block(block)
         if self._xp is numpy or not block.shape[0]:
-            return tiles.standardize(block, self.mean_, self.scale_, dtype, scores_all)
+            return tiles.standardize(block, self.mean_, self.scale_, dtype, complete)
         return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)
 
     def _block(self, block: Any) -> Any:
         is_on_device = self._xp is not numpy and isinstance(block, self._xp.ndarray)
         return block if is_on_device or isinstance(block, Block) else Block.of(block)
+
+
+def _largest(moments: Moments, scale: float) -> float:
+    if moments.minimum is None or moments.maximum is None:
+        return 0.0
+    if not math.isfinite(moments.m2):
+        return math.inf
+    return max(moments.maximum - moments.mean, moments.mean - moments.minimum) / scale

@@ -45,10 +45,10 @@ def measure(block: Block) -> Iterator[tuple[int, int, int, Moments]]:
             yield index, len(cells), nulls, moments
 
 
-def standardize(block: Block, mean: Any, scale: Any, dtype: Any, scores_all: bool) -> Any:
+def standardize(block: Block, mean: Any, scale: Any, dtype: Any, complete: bool) -> Any:
     """(block - mean) / scale as a new array of `dtype`, NaN where that is not finite.
 
-    With `scores_all` it is known to be, but for the nulls.
+    With `complete` it is known to be, but for the nulls.
     """
     z = numpy.empty(block.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
@@ -64,7 +64,7 @@ def standardize(block: Block, mean: Any, scale: Any, dtype: Any, scores_all: boo
                     casting="unsafe",
                 )
             numpy.divide(deviation, scale[columns], out=scaled, casting="same_kind")
-            if not scores_all and not (present := numpy.isfinite(scaled)).all():
+            if not complete and not (present := numpy.isfinite(scaled)).all():
                 numpy.copyto(scaled, numpy.nan, where=~present)
             _fill(scaled, tile.nulls, numpy.nan)
     return z

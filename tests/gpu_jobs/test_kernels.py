@@ -323,7 +323,7 @@ def test_nulls_that_a_block_tells_are_none_on_the_device(cupy, monkeypatch, chun
     ours, theirs = StandardScaler(2, cupy).partial_fit(block), measured(cupy, array)
     assert ours.moments_ == theirs.moments_
     assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [215, 1_400]
-    assert ours.scores_all("float64")
+    assert ours.complete_
     numpy.testing.assert_array_equal(ours.transform(block), theirs.transform(array))
 
 

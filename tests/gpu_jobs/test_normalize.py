@@ -245,6 +245,21 @@ def test_a_column_without_z_scores_is_not_told_to_be_centred(cloud):
     assert warning.startswith("Column 'huge' is not normalized")
 
 
+def test_a_column_beyond_float32_passes_through_with_a_warning(cloud):
+    rows = "".join(f"{1e150 * (1 + n % 2 * 2.0**-52)!r},{n % 7}\n" for n in range(100))
+    cloud.put("input/f.csv", f"x,a\n{rows}".encode())
+    columns = dict.fromkeys(("x", "a"), "double")
+    manifest = cloud.manifest(Format.CSV, columns, options=Options(dtype="float32"))
+    assert cloud.normalize(manifest) == 0
+    (warning,) = cloud.marker().warnings
+    assert warning == (
+        "Column 'x' is not normalized: its z-scores are beyond the range of float32. "
+        "Ask for float64."
+    )
+    assert cloud.table()["x"].to_pylist()[:2] == [1e150, 1e150 * (1 + 2.0**-52)]
+    assert list(cloud.metrics().columns) == ["a"]
+
+
 def test_a_failure_of_ours_leaves_no_marker(cloud, monkeypatch):
     cloud.put("input/f.csv", b"a\n1\n3\n")
 

@@ -265,10 +265,10 @@ def test_what_stands_where_a_block_has_a_null_does_not_matter(xp, left_there):
     theirs = fitted(xp, array)
     assert ours.moments_ == theirs.moments_
     assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [1286, 9000, 0]
-    assert ours.scores_all("float64")
-    assert not theirs.scores_all("float64")
-    for scores_all in (False, True):
-        z = to_host(xp, ours.transform(Block(list(values.T), gaps), scores_all=scores_all))
+    assert ours.complete_
+    assert not theirs.complete_
+    for complete in (False, True):
+        z = to_host(xp, ours.transform(Block(list(values.T), gaps), complete=complete))
         numpy.testing.assert_array_equal(z, to_host(xp, theirs.transform(array)))
 
 
@@ -280,26 +280,22 @@ def test_nan_and_infinity_are_found_beside_the_nulls_that_a_block_tells(xp):
     scaler = StandardScaler(2, xp).partial_fit(block)
     assert scaler.nulls_.tolist() == [2, 3]
     assert scaler.non_finite_.tolist() == [1, 0]
-    assert not scaler.scores_all("float64")
-    assert not StandardScaler(2, xp).merge(scaler).scores_all("float64")
+    assert not scaler.complete_
+    assert not StandardScaler(2, xp).merge(scaler).complete_
     z = to_host(xp, scaler.transform(block))
     numpy.testing.assert_array_equal(z[:, 0], [-1.0, math.nan, math.nan, 1.0, math.nan])
     numpy.testing.assert_array_equal(z[:, 1], [math.nan, 0.0, math.nan, math.nan, 0.0])
 
 
 @on_every_device
-def test_a_deviation_that_is_not_scaled_may_have_no_score_of_float32(xp):
-    centred = column(1e150, math.nextafter(1e150, math.inf), 1e150)
-    scaler = fitted(xp, centred)
-    assert scaler.scale_.tolist() == [1.0]
-    assert scaler.scores_all("float64")
-    assert not scaler.scores_all("float32")
-
-
-@on_every_device
-def test_a_column_of_nothing_lacks_no_score(xp):
-    nothing = Block([numpy.array([7.0, 7.0])], [numpy.array([0, 1])])
-    assert StandardScaler(1, xp).partial_fit(nothing).scores_all("float64")
+def test_the_largest_score_of_a_column_whatever_its_sign(xp):
+    above = math.nextafter(1e150, math.inf)
+    block = numpy.array([[1.0, 1e150, 1.5e308, math.nan], [1.0, above, -1.5e308, math.nan]] * 2)
+    block[0, 0] = -7.0
+    largest = fitted(xp, block).largest_
+    assert largest[0] == pytest.approx(6 / math.sqrt(12), rel=1e-15)
+    assert 0 < largest[1] <= above - 1e150
+    assert largest[2:].tolist() == [math.inf, 0.0]
 
 
 @pytest.mark.parametrize("rows", [3 * TILE_ROWS + 5, 700])
@@ -313,7 +309,7 @@ def test_nulls_that_a_block_tells_keep_their_places_in_all_tiles(rows):
     ours, theirs = StandardScaler(5).partial_fit(block), fitted(numpy, array)
     assert ours.moments_ == theirs.moments_
     assert ours.nulls_.tolist() == theirs.nulls_.tolist() == [len(gap) for gap in gaps]
-    z = ours.transform(block, scores_all=True)
+    z = ours.transform(block, complete=True)
     numpy.testing.assert_array_equal(z, theirs.transform(array))
 
 

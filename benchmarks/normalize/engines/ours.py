@@ -32,8 +32,8 @@ def normalize(source: Path, columns: list[str], output: Path) -> None:
             folder,
             Quarantine(folder / "quarantine.jsonl"),
         )
-        measured = measure(dataset, choose_device(use_gpu=False), None)
-        for part in standardize(dataset, measured, "float64", folder):
+        measured = measure(dataset, choose_device(use_gpu=False), None, "float64")
+        for part in standardize(dataset, measured, folder):
             # What the job does with a part is to upload it.
             part.path.rename(output / part.path.name)
 
