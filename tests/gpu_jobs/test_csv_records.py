@@ -58,7 +58,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(TEXTS, st.integers(1, 30))
 @example('"a\n', 1)
 @example('a,b\n5" c,d\n"e\nf",g\n', 4)
