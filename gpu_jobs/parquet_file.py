@@ -13,11 +13,10 @@ import pyarrow.parquet
 
 MOST_MAPPED_COLUMNS = 32
 """Of a mapped file the system may take 2 MiB of each column into the process's memory at a time;
-wider files are read through buffers, which cost a tenth more time."""
+wider files are read through buffers, which cost a twelfth more processor time."""
 
-BUFFER_BYTES = 1 << 20
-BUFFER_BYTES_IN_ALL = 32 << 20
-"""The buffer of a column, and those of all columns together."""
+BUFFER_BYTES = 32 << 20
+"""The buffers of all columns together."""
 
 
 class LocalParquet:
@@ -36,7 +35,7 @@ class LocalParquet:
         """pyarrow's ParquetFile; its columns `indices` come as dictionaries."""
         if self._memory is None:
             source = self._path
-            buffer = min(BUFFER_BYTES, BUFFER_BYTES_IN_ALL // self.metadata.num_columns)
+            buffer = BUFFER_BYTES // self.metadata.num_columns
         else:
             source, buffer = pyarrow.BufferReader(self._memory), 0
         with pyarrow.parquet.ParquetFile(
