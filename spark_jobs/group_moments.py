@@ -63,7 +63,10 @@ class GroupMoments:
         codes = keys.indices.to_numpy().astype(numpy.min_scalar_type(groups))
         rows = numpy.bincount(codes, minlength=groups)
         order = numpy.argsort(codes, kind="stable")
-        statistics = [_statistics(values[order], rows) for values in columns]
+        # One memory for all columns: the system clears what is new.
+        memory = numpy.empty((2, len(order)))
+        in_order = codes[order]
+        statistics = [_statistics(values, order, in_order, rows, memory) for values in columns]
         count, mean, m2, minimum, maximum, outliers = (
             numpy.stack(of_columns, axis=1) for of_columns in zip(*statistics, strict=True)
         )
@@ -147,23 +150,33 @@ class GroupMoments:
         )
 
 
-def _statistics(values: Array, rows: Array) -> tuple[Array, ...]:
+def _statistics(
+    values: Array, order: Array, codes: Array, rows: Array, memory: Array
+) -> tuple[Array, ...]:
     """Count, mean, m2, minimum, maximum and outliers of a column's groups.
 
-    The groups' values lie one group after the other, so many as `rows` says, at least one each.
+    `order` puts the values of one group after those of another. In it, `codes` are the groups'
+    numbers; `rows` is how many rows each has, at least one. `memory`, of shape (2, values), is
+    for what lies between.
     """
+    values, other = values.take(order, out=memory[0], mode="clip"), memory[1]
     starts = numpy.cumsum(rows) - rows
 
-    def total(of_rows: Array, dtype: Any = None) -> Array:
-        return numpy.add.reduceat(of_rows, starts, dtype=dtype)
+    def number_of(positions: Array) -> Array:
+        return numpy.bincount(codes[positions], minlength=len(rows))
 
-    absent = numpy.isnan(values)
-    lowest = numpy.minimum.reduceat(numpy.where(absent, numpy.inf, values), starts)
-    highest = numpy.maximum.reduceat(numpy.where(absent, -numpy.inf, values), starts)
-    outliers = total(numpy.abs(values) > OUTLIER_Z, numpy.int64)
-    count = rows - total(absent, numpy.int64)
-    means = total(numpy.where(absent, 0.0, values)) / numpy.maximum(count, 1)
+    absent = numpy.flatnonzero(numpy.isnan(values))
+    count = rows - number_of(absent)
+    values[absent] = numpy.inf
+    lowest = numpy.minimum.reduceat(values, starts)
+    values[absent] = -numpy.inf
+    highest = numpy.maximum.reduceat(values, starts)
+    values[absent] = 0.0
+    outliers = number_of(numpy.flatnonzero(numpy.abs(values, out=other) > OUTLIER_Z))
+    means = numpy.add.reduceat(values, starts) / numpy.maximum(count, 1)
     # The mean of equal values may be off by a rounding, and then they would deviate.
     means = numpy.where(lowest == highest, lowest, means)
-    deviations = numpy.where(absent, 0.0, values - numpy.repeat(means, rows))
-    return count, means, total(deviations * deviations), lowest, highest, outliers
+    deviations = numpy.subtract(values, numpy.repeat(means, rows), out=values)
+    deviations[absent] = 0.0
+    m2 = numpy.add.reduceat(numpy.multiply(deviations, deviations, out=deviations), starts)
+    return count, means, m2, lowest, highest, outliers

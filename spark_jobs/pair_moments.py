@@ -8,7 +8,9 @@ own rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy
@@ -17,6 +19,9 @@ from spark_jobs.group_moments import merge_moments
 
 Array = Any
 """A NumPy array."""
+
+TILE = 2**17
+"""Values, 1 MiB: they stay near the core while one NumPy call after the other passes over them."""
 
 WORST_CANCELLATION = 1e-3
 """A pair is computed again when less than this of the sum of squares is left: at most three of
@@ -37,58 +42,48 @@ class PairMoments:
     product: Array
 
     @classmethod
-    def of_values(cls, values: Array) -> PairMoments:
-        """Of float64 `values` of shape (columns, rows), C-contiguous, NaN for null."""
+    def of_values(cls, columns: Sequence[Array]) -> PairMoments:
+        """Of columns of float64, equally long, NaN for null."""
+        rows = max(1, TILE // len(columns))
+        tops = range(0, max(1, len(columns[0])), rows)
+        tiles = (cls._of_tile([column[top : top + rows] for column in columns]) for top in tops)
+        return reduce(PairMoments.merge, tiles)
+
+    @classmethod
+    def _of_tile(cls, columns: Sequence[Array]) -> PairMoments:
+        values = numpy.array(columns)
         absent = numpy.isnan(values)
-        complete = ~absent.any(axis=0)
-        if not complete.any():
-            return cls._of_incomplete_rows(values, ~absent)
-        if complete.all():
-            return cls._of_complete_rows(values)
-        some, others = numpy.flatnonzero(complete), numpy.flatnonzero(~complete)
-        return cls._of_complete_rows(values.take(some, axis=1)).merge(
-            cls._of_incomplete_rows(values.take(others, axis=1), ~absent.take(others, axis=1))
-        )
-
-    @classmethod
-    def _of_complete_rows(cls, values: Array) -> PairMoments:
-        columns, rows = values.shape
-        mean = numpy.array([_mean(column) for column in values])
-        centred = values - mean[:, None]
-        product = centred @ centred.T
-        of_i = numpy.ones((columns, columns))
-        return cls(
-            count=rows * of_i,
-            mean=mean[:, None] * of_i,
-            m2=product.diagonal()[:, None] * of_i,
-            product=product,
-        )
-
-    @classmethod
-    def _of_incomplete_rows(cls, values: Array, present: Array) -> PairMoments:
-        weights = present.astype(numpy.float64)
-        centre = _centres(values, weights)
-        centred = numpy.where(present, values - centre[:, None], 0.0)
-        count = weights @ weights.T
+        # Deviations from one of the values, which are 0 where all are the same.
+        origin = _first_present(values, absent)
+        values -= origin[:, None]
+        numpy.copyto(values, 0.0, where=absent)
+        products = values @ values.T
+        squares = products.diagonal()[:, None]
+        # Only rows in which both are present count for a pair. Most are complete.
+        incomplete = numpy.flatnonzero(absent.any(axis=0))
+        without = absent.take(incomplete, axis=1).astype(numpy.float64)
+        beside = values.take(incomplete, axis=1)
+        present = values.shape[1] - without.sum(axis=1)
+        count = present[:, None] - (1 - without) @ without.T
+        total = values.sum(axis=1)[:, None] - beside @ without.T
         share = 1 / numpy.maximum(count, 1)
-        total = centred @ weights.T
-        squares = (centred * centred) @ weights.T
-        m2 = squares - total * total * share
+        m2 = squares - (beside * beside) @ without.T - total * total * share
         moments = cls(
             count=count,
-            mean=numpy.where(count > 0, centre[:, None] + total * share, 0.0),
+            mean=numpy.where(count > 0, origin[:, None] + total * share, 0.0),
             m2=m2,
-            product=centred @ centred.T - total * total.T * share,
+            product=products - total * total.T * share,
         )
         cancelled = m2 < WORST_CANCELLATION * squares
         for i, j in numpy.argwhere(numpy.triu(cancelled | cancelled.T, 1)):
-            moments._compute_again(i, j, values[:, present[i] & present[j]])
+            both = ~(absent[i] | absent[j])
+            moments._set_exactly(i, j, columns[i][both], columns[j][both])
         return moments
 
-    def _compute_again(self, i: int, j: int, values: Array) -> None:
-        """Set the moments of i and j from `values`, the rows that have both."""
-        x, y = values[i] - _mean(values[i]), values[j] - _mean(values[j])
-        self.mean[i, j], self.mean[j, i] = _mean(values[i]), _mean(values[j])
+    def _set_exactly(self, i: int, j: int, x: Array, y: Array) -> None:
+        """Set the moments of i and j from `x` and `y`, their values in the rows that have both."""
+        self.mean[i, j], x = _centred(x)
+        self.mean[j, i], y = _centred(y)
         self.m2[i, j], self.m2[j, i] = x @ x, y @ y
         self.product[i, j] = self.product[j, i] = x @ y
 
@@ -108,16 +103,19 @@ class PairMoments:
         return float(self.product[i, j] / deviation) if deviation > 0 else None
 
 
-def _centres(values: Array, weights: Array) -> Array:
-    """Each column's mean, exactly its value when it has only one, and 0 when it has none."""
-    sums = numpy.nansum(values, axis=1)
-    means = sums / numpy.maximum(weights.sum(axis=1), 1)
-    # NaN is what both start from, or of no rows they would fail.
-    lowest = numpy.fmin.reduce(values, axis=1, initial=numpy.nan)
-    highest = numpy.fmax.reduce(values, axis=1, initial=numpy.nan)
-    return numpy.where(lowest == highest, lowest, means)
+def _first_present(values: Array, absent: Array) -> Array:
+    """A value of each column, 0 where it has none."""
+    if not values.shape[1]:
+        return numpy.zeros(len(values))
+    first = values[numpy.arange(len(values)), absent.argmin(axis=1)]
+    return numpy.where(numpy.isnan(first), 0.0, first)
 
 
-def _mean(values: Array) -> Any:
-    """The mean of some values, exactly their value when they are all the same."""
-    return values[0] if (values == values[0]).all() else values.mean()
+def _centred(values: Array) -> tuple[float, Array]:
+    """The mean of some values, exactly their value when they are all the same, and what deviates
+    from it; 0 of no values."""
+    if not len(values):
+        return 0.0, values
+    deviations = values - values[0]
+    mean = deviations.mean()
+    return values[0] + mean, deviations - mean

@@ -13,8 +13,8 @@ from functools import reduce
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
+from zipimport import zipimporter
 
-import numpy
 import pyarrow
 from pyspark.sql import SparkSession
 
@@ -29,8 +29,8 @@ from spark_jobs.parquet_parts import open_part
 from spark_jobs.session import TASKS_PER_CORE
 
 ROW_GROUPS_PER_TASK = 16
-"""At least, where there are several tasks for each core: before each of them a Python worker reads
-the directory of Spark's own ZIP file again, for a tenth of a second."""
+"""At least, where there are several tasks for each core: each costs some hundredths of a second,
+and more than a few of them a stage of merges."""
 
 RowGroup = tuple[str, int]
 """A part's URI and the index of a row group in it."""
@@ -84,11 +84,24 @@ def _partials(
     row_groups: Iterable[RowGroup], columns: tuple[str, ...], group_by: str | None
 ) -> Iterator[Partial]:
     """One partial of all the row groups, of which one at a time is in memory."""
+    forget_zip_finders()
     names = list(columns) if group_by is None else list({*columns, group_by})
     yield reduce(
         Partial.merge,
         (_partial(table, columns, group_by) for table in _tables(row_groups, names)),
     )
+
+
+def forget_zip_finders() -> None:
+    """Have Python make its finders for modules in ZIP files anew, should it need them again.
+
+    Before each task PySpark has all finders look at the disk again. Those of Python up to 3.12
+    then read their whole ZIP file's directory, each for itself, and there is one for each of
+    PySpark's packages: a quarter of a second. A new one knows the directory from the others.
+    """
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, zipimporter):
+            del sys.path_importer_cache[path]
 
 
 def _tables(row_groups: Iterable[RowGroup], names: list[str]) -> Iterator[Any]:
@@ -104,7 +117,7 @@ def _partial(table: Any, columns: tuple[str, ...], group_by: str | None) -> Part
     group = pyarrow.nulls(len(table), pyarrow.string()) if group_by is None else table[group_by]
     return Partial(
         GroupMoments.of_rows(group, values),
-        PairMoments.of_values(numpy.stack(values[:MOST_CORRELATED])),
+        PairMoments.of_values(values[:MOST_CORRELATED]),
     )
 
 

@@ -7,30 +7,25 @@ from typing import Any
 
 import numpy
 import pyarrow
-import pyarrow.parquet
+
+from gpu_jobs.parts import row_groups, write_part
 
 COLUMNS = tuple(f"x{index}" for index in range(8))
 GROUP_BY = "category"
 CATEGORIES = numpy.array(["alpha", "beta", "gamma", "delta", "epsilon"])
 NULL_SHARE = 0.01
-ROW_GROUP_ROWS = 131_072
-"""As normalization writes them."""
 
 
 def write_dataset(path: Path, rows: int, seed: int) -> None:
-    """Write `rows` to a Parquet file; the same seed gives the same data."""
+    """Write `rows` to a Parquet file as normalization would; the same seed gives the same data."""
     random = numpy.random.default_rng([seed, rows])
     common = random.normal(size=rows)
     columns = {name: _z_scores(common, random) for name in COLUMNS}
     category = pyarrow.array(random.integers(0, len(CATEGORIES), rows, dtype=numpy.int8))
     columns[GROUP_BY] = pyarrow.DictionaryArray.from_arrays(category, CATEGORIES).cast("string")
-    pyarrow.parquet.write_table(
-        pyarrow.table(columns),
-        path,
-        row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        use_dictionary=[GROUP_BY],
-    )
+    table = pyarrow.table(columns)
+    types = {field.name: field.type for field in table.schema}
+    write_part(path, row_groups(table.to_batches()), types)
 
 
 def _z_scores(common: Any, random: Any) -> Any:
