@@ -104,10 +104,7 @@ def _sums(frame: DataFrame, width: int) -> DataFrame:
             *_expressions(*(f"sum(c{i}) AS s{i}" for i in columns)),
             *_expressions(*(f"min(c{i}) AS lo{i}" for i in columns)),
             *_expressions(*(f"max(c{i}) AS hi{i}" for i in columns)),
-            # A condition that keeps most rows from an aggregate costs less than the aggregate.
-            *_expressions(
-                *(f"count(1) FILTER (WHERE abs(c{i}) > {OUTLIER_Z}D) AS o{i}" for i in columns)
-            ),
+            *_expressions(*(f"sum(IF(abs(c{i}) > {OUTLIER_Z}D, 1L, 0L)) AS o{i}" for i in columns)),
             *_expressions(*(f"sum(c{i} * c{j}) AS p{i}_{j}" for i, j in pairs)),
         )
     )

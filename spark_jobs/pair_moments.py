@@ -1,9 +1,9 @@
 """Moments of pairs of columns over the rows that have both; those of all rows by merging.
 
-Of the rows that have all columns they come from one matrix product of the centred columns, of the
-others from four, with 0 for null. Where few rows have both columns, those may lie far from the
-column's mean and close together; then the products cancel, and the pair is computed again from its
-own rows.
+Tile by tile: deviations from one of a column's values, 0 for null, and one product of the matrix
+with itself. Sums of one column that depend on the other are made of those over the rows that have
+all columns and, apart, those over the rows that have not. Where such sums cancel, a pair is
+computed again from its own rows.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from spark_jobs.group_moments import merge_moments
 Array = Any
 """A NumPy array."""
 
-TILE = 2**17
-"""Values, 1 MiB: they stay near the core while one NumPy call after the other passes over them."""
+TILE_ROWS = 16_384
+"""Of few columns they stay near the core while one NumPy call after the other passes over them."""
 
 WORST_CANCELLATION = 1e-3
 """A pair is computed again when less than this of the sum of squares is left: at most three of
@@ -44,38 +44,45 @@ class PairMoments:
     @classmethod
     def of_values(cls, columns: Sequence[Array]) -> PairMoments:
         """Of columns of float64, equally long, NaN for null."""
-        rows = max(1, TILE // len(columns))
-        tops = range(0, max(1, len(columns[0])), rows)
-        tiles = (cls._of_tile([column[top : top + rows] for column in columns]) for top in tops)
-        return reduce(PairMoments.merge, tiles)
+        tops = range(0, max(1, len(columns[0])), TILE_ROWS)
+        return reduce(
+            PairMoments.merge,
+            (cls._of_tile([column[top : top + TILE_ROWS] for column in columns]) for top in tops),
+        )
 
     @classmethod
     def _of_tile(cls, columns: Sequence[Array]) -> PairMoments:
         values = numpy.array(columns)
         absent = numpy.isnan(values)
-        # Deviations from one of the values, which are 0 where all are the same.
         origin = _first_present(values, absent)
         values -= origin[:, None]
         numpy.copyto(values, 0.0, where=absent)
         products = values @ values.T
-        squares = products.diagonal()[:, None]
-        # Only rows in which both are present count for a pair. Most are complete.
+        rows = values.shape[1]
         incomplete = numpy.flatnonzero(absent.any(axis=0))
-        without = absent.take(incomplete, axis=1).astype(numpy.float64)
+        if 2 * len(incomplete) > rows:
+            # Few others are no more than the rounding of what they would be the rest of.
+            incomplete = numpy.arange(rows)
+        complete = rows - len(incomplete)
+        present = 1.0 - absent.take(incomplete, axis=1)
         beside = values.take(incomplete, axis=1)
-        present = values.shape[1] - without.sum(axis=1)
-        count = present[:, None] - (1 - without) @ without.T
-        total = values.sum(axis=1)[:, None] - beside @ without.T
+        count = complete + present @ present.T
+        total, squares = beside @ present.T, (beside * beside) @ present.T
+        summed = squares
+        if complete:
+            summed = products.diagonal()[:, None]
+            total += (values.sum(axis=1) - beside.sum(axis=1))[:, None]
+            squares += summed - (beside * beside).sum(axis=1)[:, None]
         share = 1 / numpy.maximum(count, 1)
-        m2 = squares - (beside * beside) @ without.T - total * total * share
+        m2 = squares - total * total * share
         moments = cls(
             count=count,
             mean=numpy.where(count > 0, origin[:, None] + total * share, 0.0),
             m2=m2,
             product=products - total * total.T * share,
         )
-        cancelled = m2 < WORST_CANCELLATION * squares
-        for i, j in numpy.argwhere(numpy.triu(cancelled | cancelled.T, 1)):
+        cancelled = m2 < WORST_CANCELLATION * summed
+        for i, j in numpy.argwhere(numpy.triu(cancelled | cancelled.T)):
             both = ~(absent[i] | absent[j])
             moments._set_exactly(i, j, columns[i][both], columns[j][both])
         return moments
@@ -113,9 +120,7 @@ def _first_present(values: Array, absent: Array) -> Array:
 
 def _centred(values: Array) -> tuple[float, Array]:
     """The mean of some values, exactly their value when they are all the same, and what deviates
-    from it; 0 of no values."""
-    if not len(values):
-        return 0.0, values
+    from it."""
     deviations = values - values[0]
     mean = deviations.mean()
     return values[0] + mean, deviations - mean

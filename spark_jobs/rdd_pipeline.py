@@ -13,7 +13,6 @@ from functools import reduce
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from zipimport import zipimporter
 
 import pyarrow
 from pyspark.sql import SparkSession
@@ -26,6 +25,7 @@ from spark_jobs.groups import in_order
 from spark_jobs.job import Pipeline, main
 from spark_jobs.pair_moments import PairMoments
 from spark_jobs.parquet_parts import open_part
+from spark_jobs.python_workers import forget_zip_finders
 from spark_jobs.session import TASKS_PER_CORE
 
 ROW_GROUPS_PER_TASK = 16
@@ -90,18 +90,6 @@ def _partials(
         Partial.merge,
         (_partial(table, columns, group_by) for table in _tables(row_groups, names)),
     )
-
-
-def forget_zip_finders() -> None:
-    """Have Python make its finders for modules in ZIP files anew, should it need them again.
-
-    Before each task PySpark has all finders look at the disk again. Those of Python up to 3.12
-    then read their whole ZIP file's directory, each for itself, and there is one for each of
-    PySpark's packages: a quarter of a second. A new one knows the directory from the others.
-    """
-    for path, finder in list(sys.path_importer_cache.items()):
-        if isinstance(finder, zipimporter):
-            del sys.path_importer_cache[path]
 
 
 def _tables(row_groups: Iterable[RowGroup], names: list[str]) -> Iterator[Any]:

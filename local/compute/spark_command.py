@@ -66,9 +66,7 @@ def spark_submit_arguments(
         *java_options,
         # A heap of this size on few cores: the collector that costs least to start.
         "-XX:+UseSerialGC",
-        # All of the heap and enough for classes at once: growing step by step takes a twentieth of
-        # a run for full collections.
-        f"-Xms{config.spark_driver_memory}",
+        # Room for Spark's classes, or making it step by step takes four full collections.
         "-XX:MetaspaceSize=256m",
         "-XX:-UsePerfData",
         f"-Djava.io.tmpdir={folder}",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_jobs import pair_moments
 from spark_jobs.pair_moments import PairMoments
 from tests.spark_jobs.merging import draw_slices, merge_in_any_order
 
@@ -20,7 +21,7 @@ rows_of_three_columns = st.lists(st.tuples(cells, cells, cells), min_size=1, max
 
 
 def moments_of(columns):
-    return PairMoments.of_values(numpy.ascontiguousarray(columns, dtype=float))
+    return PairMoments.of_values([numpy.array(column, dtype=float) for column in columns])
 
 
 def exact(x, y):
@@ -112,8 +113,27 @@ def test_any_split_merged_in_any_order_gives_the_moments_of_all_rows(rows, offse
     whole = moments_of(columns)
     parts = [moments_of(columns[:, some]) for some in draw_slices(data, len(rows))]
     merged = merge_in_any_order(data, parts)
-    assert_equals_exact_arithmetic(whole, columns)
-    assert_equals_exact_arithmetic(merged, columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_moments, "TILE_ROWS", data.draw(st.integers(1, 20), "tile"))
+        in_tiles = moments_of(columns)
+    for moments in (whole, merged, in_tiles):
+        assert_equals_exact_arithmetic(moments, columns)
+
+
+def test_all_tiles_count_also_one_that_begins_far_out():
+    random = numpy.random.default_rng(7)
+    columns = random.normal(size=(3, 2 * pair_moments.TILE_ROWS + 5))
+    columns[0, [0, pair_moments.TILE_ROWS]] = 1e4
+    columns[:, random.integers(0, columns.shape[1], 900)] = math.nan
+    columns[1, ::50] = math.nan
+    assert_equals_exact_arithmetic(moments_of(columns), columns)
+
+
+def test_pairs_that_are_hardly_ever_both_present_keep_their_digits():
+    random = numpy.random.default_rng(8)
+    columns = random.normal(size=(12, 3_000))
+    columns[random.random(columns.shape) < 0.98] = math.nan
+    assert_equals_exact_arithmetic(moments_of(columns), columns)
 
 
 @pytest.mark.parametrize("distance", [1e2, 1e4, 1e6])
