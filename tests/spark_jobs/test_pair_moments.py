@@ -150,6 +150,21 @@ def test_a_few_rows_far_from_a_columns_mean_keep_their_digits(distance):
     assert_equals_exact_arithmetic(halves, columns)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_flag_keeps_its_digits_beside_a_column_that_is_nearly_empty(seed):
+    """What the few rows with both add is not what is left of the flag's sums over all rows."""
+    random = numpy.random.default_rng(seed)
+    flag = (random.random(pair_moments.TILE_ROWS) < 0.3).astype(float)
+    flag = (flag - flag.mean()) / flag.std()
+    reading = random.normal(size=len(flag))
+    reading[random.random(len(flag)) < 0.98] = math.nan
+    both = ~numpy.isnan(reading)
+    of_both = [column[both].astype(numpy.longdouble) for column in (flag, reading)]
+    x, y = (column - column.mean() for column in of_both)
+    expected = float((x @ y) / numpy.sqrt((x @ x) * (y @ y)))
+    assert moments_of([flag, reading]).correlation(0, 1) == pytest.approx(expected, abs=1e-13)
+
+
 def test_columns_that_hardly_differ_correlate_to_nine_digits():
     random = numpy.random.default_rng(6)
     x = random.normal(size=500)
