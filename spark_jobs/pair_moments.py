@@ -61,7 +61,7 @@ class PairMoments:
         rows = values.shape[1]
         incomplete = numpy.flatnonzero(absent.any(axis=0))
         if 2 * len(incomplete) > rows:
-            # Few others are no more than the rounding of what they would be the rest of.
+            # What a few complete rows add would be lost in the rounding of the sums over all.
             incomplete = numpy.arange(rows)
         complete = rows - len(incomplete)
         present = 1.0 - absent.take(incomplete, axis=1)
