@@ -8,6 +8,7 @@ compiling for a few runs more; the times are in the order in which they were mea
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,15 +71,21 @@ class Runner:
         return Result(self.pipeline, self._summary, timings, self._is_outage)
 
 
-def run_by_turns(runners: Sequence[Runner]) -> float:
+def run_by_turns(
+    runners: Sequence[Runner], *, warm_up_runs: int = 1, warm_up_limit: float = math.inf
+) -> float:
     """Warm up, then time the runs by turns; the seconds that the warm-up took.
 
-    The first turn decides how many there are.
+    The warm-up is `warm_up_runs` of each, fewer once it has taken `warm_up_limit` seconds. The
+    first turn decides how many there are.
     """
-    warm_up_seconds = sum(runner.run() for runner in runners)
+    warm_up_seconds = 0.0
+    for _ in range(warm_up_runs):
+        if warm_up_seconds < warm_up_limit:
+            warm_up_seconds += sum(runner.run() for runner in _working(runners))
     say(f"warmed up in {warm_up_seconds:.1f} s")
     turn, turns = 0, FEWEST_TURNS
-    while turn < turns and (working := [runner for runner in runners if runner.error is None]):
+    while turn < turns and (working := _working(runners)):
         seconds = {runner.pipeline: runner.timed_run() for runner in working}
         turn += 1
         if turn == 1:
@@ -87,6 +94,10 @@ def run_by_turns(runners: Sequence[Runner]) -> float:
         times = ", ".join(f"{pipeline} {one:.2f} s" for pipeline, one in seconds.items())
         say(f"turn {turn}/{turns}: {times}")
     return warm_up_seconds
+
+
+def _working(runners: Sequence[Runner]) -> list[Runner]:
+    return [runner for runner in runners if runner.error is None]
 
 
 def say(line: str) -> None:

@@ -28,8 +28,10 @@ from spark_jobs import dataframe_pipeline, rdd_pipeline
 from spark_jobs.session import open_session, seconds_since_start
 from spark_jobs.turns import Runner, run_by_turns, say
 
-SESSION_WARM_UP_RUNS = 3
-"""Of both pipelines over the first dataset, or it would pay for what the JVM compiles for all."""
+WARM_UP_RUNS, WARM_UP_LIMIT = 10, 60.0
+"""Of both pipelines over each dataset, or fewer when they take more seconds than that: for so long
+the JVM goes on compiling the aggregation of many rows. A job affords one.
+"""
 
 
 def main(plan_path: str, result_path: str) -> None:
@@ -37,8 +39,6 @@ def main(plan_path: str, result_path: str) -> None:
     session = open_session("compare")
     startup_seconds = seconds_since_start(session)
     say(f"Spark is up after {startup_seconds:.1f} s")
-    for pipeline in (rdd_pipeline, dataframe_pipeline) * SESSION_WARM_UP_RUNS:
-        pipeline.summarise(session, spec_of(plan.datasets[0]))
     sizes = tuple(
         measure(session, dataset, startup_seconds, baseline=dataset.rows <= plan.baseline_up_to)
         for dataset in plan.datasets
@@ -53,7 +53,9 @@ def measure(
     spec = spec_of(dataset)
     rdd = Runner("rdd", partial(rdd_pipeline.summarise, session, spec))
     dataframe = Runner("dataframe", partial(dataframe_pipeline.summarise, session, spec))
-    warm_up_seconds = run_by_turns([rdd, dataframe])
+    warm_up_seconds = run_by_turns(
+        [rdd, dataframe], warm_up_runs=WARM_UP_RUNS, warm_up_limit=WARM_UP_LIMIT
+    )
     timings = SparkTimings(
         rows=dataset.rows,
         cores=session.sparkContext.defaultParallelism,

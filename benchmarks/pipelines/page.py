@@ -12,7 +12,7 @@ def page(findings: Findings) -> str:
         "Rows",
         "RDD",
         "DataFrame",
-        "Speed-up (95 %)",
+        "DataFrame speed-up (95 %)",
         "RDD throughput",
         "DataFrame throughput",
         findings.engine,
@@ -29,7 +29,7 @@ def page(findings: Findings) -> str:
         *(_row(_cells(size)) for size in findings.sizes),
         "",
         f"Medians, warm, {findings.columns} columns in 5 groups, {count(findings.cores, 'core')}. "
-        f"A speed-up above 1 says that DataFrame is faster. {findings.measured_at}, by",
+        f"The speed-up is RDD's time over DataFrame's. {findings.measured_at}, by",
         "",
         f"    {findings.command}",
         "",

@@ -50,6 +50,18 @@ def test_the_warm_up_is_told_apart_from_the_timed_runs(pipelines):
     assert rdd.result().summary is SUMMARY
 
 
+@pytest.mark.parametrize(("limit", "seconds"), [(100.0, 40.0), (30.0, 30.0), (21.0, 30.0)])
+def test_a_longer_warm_up_ends_with_its_runs_or_at_its_limit(pipelines, limit, seconds):
+    runners = [pipelines.runner("rdd", 4.0), pipelines.runner("dataframe", 6.0)]
+    assert run_by_turns(runners, warm_up_runs=4, warm_up_limit=limit) == seconds
+    assert [len(runner.result().timings.seconds) for runner in runners] == [FEWEST_TURNS] * 2
+
+
+def test_a_pipeline_that_fails_is_not_warmed_up_any_further(pipelines):
+    runners = [pipelines.runner("rdd", 1.0, fails_at=2), pipelines.runner("dataframe", 1.0)]
+    assert run_by_turns(runners, warm_up_runs=4) == 6.0
+
+
 @pytest.mark.parametrize(
     ("first_turn", "number"),
     [(0.01, MOST_TURNS), (2.4, MOST_TURNS), (2.5, 4), (4.0, 3), (4.1, 3), (60.0, FEWEST_TURNS)],
