@@ -7,8 +7,12 @@ same in PyTorch, eager and compiled, where torch can be imported, and ours on Nu
 is checked against an extended-precision oracle on the host. A contender's floor is the bytes that
 must move (moments: one read; z-scores: one read and one write) over the measured bandwidth.
 
+The kernels run many times on end, so that their launches overlap and it is they that are timed;
+the scaler's own calls, which also take what Python takes, stand beside them.
+
 "Host to host" goes as the jobs go: worker threads take the block in batches of rows, from the
-host's memory and back to it. With `--beyond-memory` they go on with the same block, pass after
+host's memory and back to it. What one core copies is a fifth of what a fast bus carries, so that
+floor needs eight cores. With `--beyond-memory` they go on with the same block, pass after
 pass, until the dataset is a quarter larger than the card's memory.
 
 Needs numpy, cupy and this repository; `--cpu` tries the benchmark out where there is no card.
@@ -27,6 +31,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +40,29 @@ import numpy
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gpu_jobs import kernels, lanes  # noqa: E402
 from gpu_jobs.device import Device, choose_device  # noqa: E402
 from gpu_jobs.scaler import StandardScaler  # noqa: E402
 
-BATCH_ROWS = 131_072
+LAUNCHES = 20
+WARM_UP_SECONDS = 1.0
+"""By then a card that was idle has its full clock."""
+
 PINNED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Contender:
-    """`run` is timed; `check` gives the largest error of what it returned; `floor_s` is seconds."""
+    """`run` is timed; `check` gives the largest error of what it returned; `floor_s` is seconds.
+
+    Where `times` is more than one, so many runs are timed together, and the result is their mean.
+    """
 
     name: str
     floor_s: float | None
     run: Callable[[], Any]
     check: Callable[[Any], float]
+    times: int = 1
 
 
 def main() -> None:
@@ -119,7 +132,8 @@ def parse_arguments() -> argparse.Namespace:
 def import_torch() -> Any:
     try:
         import torch
-    except ImportError:
+    except (ImportError, OSError) as error:  # OSError where its CUDA libraries do not load
+        print(f"without torch: {error}")
         return None
     return torch
 
@@ -146,8 +160,10 @@ def measure_bandwidth(device: Device, size: int, repetitions: int) -> dict[str, 
     xp = device.xp
 
     def median(run: Callable[[], Any]) -> float:
-        timed(device, run)
-        return statistics.median(timed(device, run) for _ in range(repetitions))
+        warm_up_ends = time.perf_counter() + WARM_UP_SECONDS
+        while time.perf_counter() < warm_up_ends:
+            timed(device, run)
+        return statistics.median(timed(device, run, LAUNCHES) for _ in range(repetitions))
 
     source, target = xp.ones(size // 8), xp.empty(size // 8)
     bandwidth = {"copy": 2 * size / median(lambda: xp.copyto(target, source))}
@@ -188,7 +204,10 @@ class Oracle:
         self._mean, self._std = moments.T
 
     def moments_error(self, scaler: StandardScaler) -> float:
-        found = numpy.stack([scaler.mean_, scaler.scale_])
+        return self.errors(scaler.mean_, scaler.scale_)
+
+    def errors(self, mean: Any, std: Any) -> float:
+        found = numpy.stack([mean, std])
         return float(numpy.abs((found - [self._mean, self._std]) / self._std).max())
 
     def z_error(self, z: Any, top: int = 0) -> float:
@@ -212,6 +231,7 @@ def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[C
     resident = xp.asarray(block)
     scaler = fitted(resident, xp)
     read = block.nbytes / copy
+    mean, scale = scaler.mean_, scaler.scale_
 
     def check(found: Any) -> float:
         return oracle.z_error(device.to_host(found))
@@ -222,7 +242,34 @@ def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[C
     def narrow() -> Any:
         return scaler.transform(resident, "float32")
 
+    def measured() -> Any:
+        return kernels.measure(xp, resident, resident.shape)
+
+    def standardized(dtype: str) -> Any:
+        return kernels.standardize(xp, resident, resident.shape, mean, scale, dtype)
+
+    def check_moments(found: Any) -> float:
+        count, _, means, m2, *_ = device.to_host(found)
+        return oracle.errors(means, numpy.sqrt(m2 / count))
+
+    def check_flat(found: Any) -> float:
+        return check(found.reshape(block.shape, order="F"))
+
+    of_kernels = [
+        Contender("kernel, moments", read, measured, check_moments, LAUNCHES),
+        *(
+            Contender(
+                f"kernel, z-scores in {dtype}",
+                block.nbytes * (1 + numpy.dtype(dtype).itemsize / 8) / copy,
+                partial(standardized, dtype),
+                check_flat,
+                LAUNCHES,
+            )
+            for dtype in ("float64", "float32")
+        ),
+    ]
     return [
+        *(of_kernels if xp is not numpy else []),
         Contender("ours moments", read, lambda: fitted(resident, xp), oracle.moments_error),
         Contender("ours transform", 2 * read, lambda: scaler.transform(resident), check),
         Contender("ours transform, float32", 1.5 * read, narrow, check),
@@ -249,10 +296,16 @@ def in_torch(
 
     compiled = torch.compile(eager)
     floor = 3 * block.nbytes / copy
-    return [
-        Contender("torch z-score", floor, lambda: eager(resident), check),
-        Contender("torch.compile z-score", floor, lambda: compiled(resident), check),
-    ]
+    contenders = [Contender("torch z-score", floor, lambda: eager(resident), check)]
+    try:
+        compiled(resident)
+    except Exception as error:  # without Triton or a C compiler it raises whatever they raise
+        print(f"without torch.compile: {str(error).splitlines()[0]}")
+    else:
+        contenders.append(
+            Contender("torch.compile z-score", floor, lambda: compiled(resident), check)
+        )
+    return contenders
 
 
 def over_the_bus(
@@ -265,7 +318,8 @@ def over_the_bus(
 ) -> list[Contender]:
     """Ours on batches in the host's memory, by worker threads, over the block `times` times."""
     xp = device.xp
-    batches = [block[top : top + BATCH_ROWS] for top in range(0, len(block), BATCH_ROWS)]
+    height = max(1, lanes.CHUNK // block.shape[1])
+    batches = [block[top : top + height] for top in range(0, len(block), height)]
     scaler = StandardScaler(block.shape[1], xp).merge(fitted(block, numpy))
 
     def moments() -> StandardScaler:
@@ -275,22 +329,30 @@ def over_the_bus(
                 whole.merge(part)
         return whole
 
-    def transform() -> list[Any]:
+    def transform(dtype: str) -> list[Any]:
         for _ in range(times):
-            scaled = list(workers.map(scaler.transform, batches))
+            scaled = list(workers.map(lambda batch: scaler.transform(batch, dtype), batches))
         return scaled
 
     def check(scaled: list[Any]) -> float:
-        return max(oracle.z_error(z, index * BATCH_ROWS) for index, z in enumerate(scaled))
+        return max(oracle.z_error(z, index * height) for index, z in enumerate(scaled))
 
-    def floor(way: str, moved: int) -> float | None:
-        return times * moved / bandwidth[way] if way in bandwidth else None
+    def floor(**bytes_by_way: float) -> float | None:
+        """The longest that one of the ways takes for its bytes."""
+        if not bandwidth.keys() >= bytes_by_way.keys():
+            return None
+        return times * max(size / bandwidth[way] for way, size in bytes_by_way.items())
 
-    size = f", {times} passes" if times > 1 else ""
-    read, there_and_back = floor("to_device", block.nbytes), floor("both_ways", 2 * block.nbytes)
+    size = block.nbytes
+    read = floor(to_device=size)
+    both = floor(both_ways=2 * size)
+    narrow = floor(to_device=size, both_ways=1.5 * size)
+    suffix = f", {times} passes" if times > 1 else ""
+    wide_name, narrow_name = (f"ours host to host{kind}{suffix}" for kind in ("", ", float32"))
     return [
-        Contender(f"ours host moments{size}", read, moments, oracle.moments_error),
-        Contender(f"ours host to host{size}", there_and_back, transform, check),
+        Contender(f"ours host moments{suffix}", read, moments, oracle.moments_error),
+        Contender(wide_name, both, partial(transform, "float64"), check),
+        Contender(narrow_name, narrow, partial(transform, "float32"), check),
     ]
 
 
@@ -313,18 +375,19 @@ def race(
     seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for _ in range(repetitions):
         for contender in contenders:
-            seconds[contender.name].append(timed(device, contender.run))
+            seconds[contender.name].append(timed(device, contender.run, contender.times))
     return seconds, errors
 
 
-def timed(device: Device, run: Callable[[], Any]) -> float:
-    """Seconds until the device has really finished `run`."""
+def timed(device: Device, run: Callable[[], Any], times: int = 1) -> float:
+    """Seconds until the device has really finished `run`; the mean of so many on end."""
     synchronize = (lambda: None) if device.xp is numpy else device.xp.cuda.Device().synchronize
     synchronize()
     started = time.perf_counter()
-    run()
+    for _ in range(times):
+        run()
     synchronize()
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) / times
 
 
 def summary(contender: Contender, seconds: list[float], error: float) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Block:
         rows, columns = part
         nulls = [
             positions[slice(*positions.searchsorted([rows.start, rows.stop]))] - rows.start
+            if len(positions)
+            else positions
             for positions in self.nulls[columns]
         ]
         return Block([values[rows] for values in self.values[columns]], nulls)
@@ -46,4 +48,5 @@ class Block:
         """Write the values to `target`, float64 of this shape, with NaN for null."""
         for index, (values, nulls) in enumerate(zip(self.values, self.nulls, strict=True)):
             numpy.copyto(target[:, index], values, casting="unsafe")
-            target[nulls, index] = numpy.nan
+            if len(nulls):
+                target[nulls, index] = numpy.nan

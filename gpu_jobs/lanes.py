@@ -35,6 +35,8 @@ class Lane:
         self._xp = xp
         self._pinned = _pinned(xp, CHUNK, numpy.float64)
         self.stream = xp.cuda.Stream(non_blocking=True)
+        # Who waits sleeps, so that the core copies for another worker; a stream's waiting spins.
+        self._done = xp.cuda.Event(block=True, disable_timing=True)
 
     def upload(self, chunk: Block) -> Any:
         """The chunk's values on the device, column after column; the copy may be under way.
@@ -46,6 +48,12 @@ class Lane:
         values = self._xp.empty(len(staged), dtype=self._xp.float64)
         values.set(staged, stream=self.stream)
         return values
+
+    def download(self, array: Any, target: Any) -> None:
+        """Copy an array of the device to `target`, of pinned memory, and wait for it."""
+        array.get(stream=self.stream, out=target, blocking=False)
+        self._done.record(self.stream)
+        self._done.synchronize()
 
 
 def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
@@ -62,7 +70,9 @@ def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
     for part in _chunks(*block.shape):
         chunk = block[part]
         with lane.stream:
-            statistics = xp.asnumpy(kernels.measure(xp, lane.upload(chunk), chunk.shape))
+            found = kernels.measure(xp, lane.upload(chunk), chunk.shape)
+            statistics = _pinned(xp, found.size, numpy.float64).reshape(found.shape)
+            lane.download(found, statistics)
         yield from _pieces(part[1].start, chunk.shape[0], statistics)
 
 
@@ -80,7 +90,7 @@ def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
         with lane.stream:
             values = lane.upload(chunk)
             z = kernels.standardize(xp, values, chunk.shape, mean[columns], scale[columns], dtype)
-            z.get(stream=lane.stream, out=scaled[done : done + len(z)])
+            lane.download(z, scaled[done : done + len(z)])
         done += len(z)
     return scaled.reshape(block.shape, order="F")
 

@@ -3,7 +3,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy
+import pytest
+
+from benchmarks import gpu
+from gpu_jobs import lanes
+from gpu_jobs.device import Device
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 
@@ -25,6 +33,7 @@ def test_the_benchmark_measures_checks_and_reports_on_any_machine(tmp_path):
         "naive z-score",
         "ours host moments",
         "ours host to host",
+        "ours host to host, float32",
     } <= results.keys()
     for name, result in results.items():
         assert result["fastest_s"] <= result["median_s"] <= result["slowest_s"]
@@ -32,6 +41,45 @@ def test_the_benchmark_measures_checks_and_reports_on_any_machine(tmp_path):
         assert result["max_error"] < (1e-6 if "float32" in name else 1e-12)
     assert results["ours moments"]["of_floor"] > 0
     assert results["ours host to host"]["of_floor"] is None
+
+
+def test_on_a_device_the_kernels_run_alone_and_over_the_bus(cupy, monkeypatch):
+    monkeypatch.setattr(gpu, "LAUNCHES", 2)
+    monkeypatch.setattr(gpu, "WARM_UP_SECONDS", 0.0)
+    monkeypatch.setattr(lanes, "CHUNK", 3_000)
+    device = Device(cupy, "none", "for the test")
+    block = numpy.asfortranarray(numpy.random.default_rng(3).normal(2.0, 3.0, (4_000, 2)))
+    bandwidth = gpu.measure_bandwidth(device, block.nbytes, repetitions=1)
+    assert bandwidth.keys() == {"copy", "to_device", "to_host", "both_ways"}
+    oracle = gpu.Oracle(block)
+    with ThreadPoolExecutor(2) as workers:
+        contenders = [
+            *gpu.on_device(device, block, oracle, bandwidth["copy"]),
+            *gpu.over_the_bus(device, block, oracle, bandwidth, workers, times=2),
+        ]
+        seconds, errors = gpu.race(device, contenders, repetitions=1)
+    assert [name for name in seconds if name.startswith("kernel")] == [
+        "kernel, moments",
+        "kernel, z-scores in float64",
+        "kernel, z-scores in float32",
+    ]
+    assert "ours host to host, float32, 2 passes" in seconds
+    for contender in contenders:
+        assert contender.floor_s > 0
+        assert errors[contender.name] < (1e-6 if "float32" in contender.name else 1e-12)
+    moments, wide, narrow = contenders[:3]
+    assert wide.floor_s == pytest.approx(2 * moments.floor_s)
+    assert narrow.floor_s == pytest.approx(1.5 * moments.floor_s)
+
+
+def test_a_floor_over_the_bus_is_that_of_its_slowest_way(cupy):
+    block = numpy.ones((1_000, 1), order="F")
+    device, oracle = Device(cupy, "none", "for the test"), gpu.Oracle(block)
+    slow_in = {"to_device": 8_000.0, "both_ways": 80_000.0}
+    slow_both = {"to_device": 80_000.0, "both_ways": 8_000.0}
+    for bandwidth, floors in ((slow_in, [1.0, 0.2, 1.0]), (slow_both, [0.1, 2.0, 1.5])):
+        contenders = gpu.over_the_bus(device, block, oracle, bandwidth, None, times=1)
+        assert [contender.floor_s for contender in contenders] == pytest.approx(floors)
 
 
 def test_the_help_says_what_every_option_does():
