@@ -104,7 +104,7 @@ class JobStore:
             "ExpressionAttributeNames": {"#key": key},
             "ExpressionAttributeValues": {":key": value},
             "ScanIndexForward": False,
-            "Limit": limit,
+            "Limit": limit + 1,  # one more tells whether there is a next page
         }
         if status is not None and source is not None:
             query["FilterExpression"] = "#status = :status"
@@ -113,10 +113,11 @@ class JobStore:
         if start is not None:
             query["ExclusiveStartKey"] = _from_token(start, key, value)
         answer = self._table.query(**query)
-        last = answer.get("LastEvaluatedKey")
-        return Page(
-            tuple(_job(item) for item in answer["Items"]), _to_token(last) if last else None
-        )
+        items, last = answer["Items"], answer.get("LastEvaluatedKey")
+        if len(items) > limit:
+            items = items[:limit]
+            last = {name: items[-1][name] for name in ("job_id", "created_at", key)}
+        return Page(tuple(_job(item) for item in items), _to_token(last) if last else None)
 
     def completed(self, content: str) -> Job | None:
         """The newest of the last jobs over this content that are COMPLETED, if one is."""

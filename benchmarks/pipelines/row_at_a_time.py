@@ -64,6 +64,7 @@ class Sums:
 
 def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     """The summary of the spec's inputs, whose grouping column is text."""
+    assert spec.group_by is not None
     width = len(spec.columns)
     rows = (
         session.read.parquet(*map(hadoop_path, spec.inputs))

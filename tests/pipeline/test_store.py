@@ -65,6 +65,16 @@ def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
     assert last.next is None
 
 
+def test_a_last_page_that_is_full_has_no_next(store: JobStore) -> None:
+    for n in range(4):
+        store.save(job(f"job-{n}", created=n))
+    for filters in ({}, {"status": Status.QUEUED}, {"source": job().source.key}):
+        first = store.list(limit=2, **filters)
+        last = store.list(limit=2, start=first.next, **filters)
+        assert [j.job_id for j in (*first.jobs, *last.jobs)] == [f"job-{n}" for n in (3, 2, 1, 0)]
+        assert last.next is None
+
+
 def test_jobs_are_found_by_status_and_by_source(store: JobStore) -> None:
     store.save(job("a", key="input/a.csv"))
     store.save(replace(job("b", key="input/a.csv"), status=Status.FAILED))
