@@ -16,8 +16,8 @@ NULL = "null"
 """No value seen yet. A text column that stays so becomes double, with a count of 0."""
 
 INTEGER = "integer"
-"""Whole numbers, some beyond 64 bits. No manifest has it: to be normalized they become double, as
-z-scores are, and to pass through unchanged they become text."""
+"""Whole numbers, some beyond 64 bits or with leading zeros, as codes have. No manifest has it: it
+becomes double to be normalized, as z-scores are, and text to pass through unchanged."""
 
 _NUMERIC = re.compile(
     r"u?int(8|16|32|64)|integer|halffloat|float|double|decimal(32|64|128|256)\(.*\)"
@@ -32,6 +32,7 @@ BLANKS = " \t"
 _NULLS = frozenset(NULL_SPELLINGS)
 _BOOLS = frozenset(TRUE_SPELLINGS + FALSE_SPELLINGS)
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
+_LEADING_ZERO = re.compile(r"-?0\d+", re.ASCII)
 _FLOAT = re.compile(
     rf"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|{'|'.join(INFINITY_SPELLINGS)})",
     re.ASCII | re.IGNORECASE,
@@ -52,7 +53,7 @@ def is_text(type_name: str) -> bool:
 
 
 def is_groupable(type_name: str) -> bool:
-    """Whether rows can be grouped by such a column; whole numbers of any size are text then."""
+    """Whether rows can be grouped by such a column; what is INTEGER is text then."""
     return type_name == INTEGER or can_group(type_name)
 
 
@@ -104,7 +105,8 @@ def infer(distinct: Set[str]) -> Inferred:
 def _number_type(values: Set[str]) -> str:
     if not all(_INTEGER.fullmatch(value) for value in values):
         return DOUBLE
-    return INT64 if all(fits_int64(value) for value in values) else INTEGER
+    is_plain = all(fits_int64(value) and not _LEADING_ZERO.fullmatch(value) for value in values)
+    return INT64 if is_plain else INTEGER
 
 
 def fits_int64(value: str) -> bool:

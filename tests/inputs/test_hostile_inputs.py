@@ -239,6 +239,15 @@ def test_whole_numbers_beyond_a_doubles_digits_are_exact_or_refused(upload: Uplo
     assert str(beyond.column("id")[0]) == "9223372036854775808"
 
 
+def test_codes_keep_their_leading_zeros_where_they_pass_through(upload: Uploader) -> None:
+    data = b"zip,x\n" + b"02134,1\n10001,2\n,3\n" * 10
+    kept = upload(data, exclude="zip")
+    assert kept.column("zip")[:3] == ["02134", "10001", ""]
+    normalized = upload(data, "input/b.csv", columns="zip")
+    assert normalized.metrics is not None
+    assert normalized.metrics.columns["zip"].minimum == 2134
+
+
 def test_a_decimal_comma_is_text_with_a_warning(upload: Uploader) -> None:
     ending = upload(b"a;b\n" + b"1,5;2\n2,5;3\n" * 20)
     assert ending.column("a")[:2] == ["1,5", "2,5"]

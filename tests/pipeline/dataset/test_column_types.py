@@ -6,7 +6,10 @@ from pipeline.dataset.column_types import infer, is_groupable, is_numeric, is_te
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ({"1", "-2", "007", ""}, "int64"),
+        ({"1", "-2", "0", "-0", ""}, "int64"),
+        ({"1", "-2", "007", ""}, "integer"),
+        ({"-01"}, "integer"),
+        ({"007", "1.5"}, "double"),
         ({"1", "NA", "null", "NaN"}, "int64"),
         ({" 1", "2\t"}, "int64"),
         ({str(2**63 - 1), str(-(2**63))}, "int64"),
