@@ -40,9 +40,9 @@ import numpy
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gpu_jobs import kernels, lanes  # noqa: E402
-from gpu_jobs.device import Device, choose_device  # noqa: E402
-from gpu_jobs.scaler import StandardScaler  # noqa: E402
+from gpu_jobs.scaling import kernels, lanes  # noqa: E402
+from gpu_jobs.scaling.device import Device, choose_device  # noqa: E402
+from gpu_jobs.scaling.scaler import StandardScaler  # noqa: E402
 
 LAUNCHES = 20
 WARM_UP_SECONDS = 1.0

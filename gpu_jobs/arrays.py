@@ -9,7 +9,7 @@ import numpy
 import pyarrow
 from pyarrow import types
 
-from gpu_jobs.block import Block
+from gpu_jobs.scaling.block import Block
 
 LEAST_ROWS = 4096
 """Of a block, where there are as many: to look at fewer costs more than to compute with them."""

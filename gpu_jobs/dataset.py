@@ -17,11 +17,11 @@ import pyarrow
 
 from contracts.manifest import Format, Manifest, SourceObject
 from gpu_jobs.chunks import KEPT_BYTES, Chunk, InMemory, ScratchFile
-from gpu_jobs.csv_reader import CsvReader
-from gpu_jobs.json_reader import JsonReader
-from gpu_jobs.parquet_reader import Fetch, ParquetReader, RowGroup
 from gpu_jobs.quarantine import Quarantine
-from gpu_jobs.text_stream import TextStream
+from gpu_jobs.readers.csv_reader import CsvReader
+from gpu_jobs.readers.json_reader import JsonReader
+from gpu_jobs.readers.parquet_reader import Fetch, ParquetReader, RowGroup
+from gpu_jobs.readers.text_stream import TextStream
 from gpu_jobs.workers import in_order
 
 Result = TypeVar("Result")

@@ -17,11 +17,11 @@ from contracts.wording import shortened
 from gpu_jobs.arrays import to_blocks, to_column
 from gpu_jobs.chunks import Chunk
 from gpu_jobs.dataset import Dataset
-from gpu_jobs.device import Device
 from gpu_jobs.errors import MisfitError, RejectedError
 from gpu_jobs.group_count import GroupCount
 from gpu_jobs.parts import Part, plan_parts, row_groups, write_part
-from gpu_jobs.scaler import StandardScaler
+from gpu_jobs.scaling.device import Device
+from gpu_jobs.scaling.scaler import StandardScaler
 from gpu_jobs.workers import in_order, workers
 
 log = logging.getLogger(__name__)

@@ -33,13 +33,13 @@ from contracts.storage import read_document
 from contracts.wording import quoted
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset
-from gpu_jobs.device import Device, choose_device
 from gpu_jobs.disk import check_disk, full_disk_rejected
 from gpu_jobs.engine import Measured, measure, no_numeric_column, standardize
 from gpu_jobs.errors import RejectedError
 from gpu_jobs.memory import use_small_pages
 from gpu_jobs.objects import open_dataset
 from gpu_jobs.quarantine import Quarantine
+from gpu_jobs.scaling.device import Device, choose_device
 
 log = logging.getLogger(__name__)
 

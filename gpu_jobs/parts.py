@@ -18,7 +18,7 @@ from pyarrow import types
 
 from gpu_jobs.arrays import numbers
 from gpu_jobs.chunks import Chunk
-from gpu_jobs.parquet_dictionaries import SHORT_BYTES
+from gpu_jobs.readers.parquet_dictionaries import SHORT_BYTES
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 64 << 20

@@ -18,7 +18,7 @@ from contracts.manifest import Column, Compression, Format, Manifest, SourceObje
 from contracts.marker import Marker
 from contracts.metrics import NormalizeMetrics
 from contracts.spec import NormalizeSpec
-from tests.gpu_jobs.simulated_cuda import cupy, library  # noqa: F401
+from tests.gpu_jobs.scaling.simulated_cuda import cupy, library  # noqa: F401
 
 INGEST, RESULTS = "ingest", "results"
 OUTPUT = f"s3://{RESULTS}/results/job/attempts/normalize-1/"

@@ -57,8 +57,8 @@ def dataset(tmp_path, monkeypatch):
 
     def make(format_, kept_bytes):
         monkeypatch.setattr("gpu_jobs.dataset.KEPT_BYTES", kept_bytes)
-        monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 500)
-        monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES_PER_COLUMN", 0)
+        monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES", 500)
+        monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES_PER_COLUMN", 0)
         data = encoded(format_)
         return dataset_of(
             manifest_of(data, format_),

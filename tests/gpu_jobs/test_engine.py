@@ -13,9 +13,9 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
 from gpu_jobs.dataset import dataset_of  # noqa: E402
-from gpu_jobs.device import choose_device  # noqa: E402
 from gpu_jobs.engine import measure, standardize  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
+from gpu_jobs.scaling.device import choose_device  # noqa: E402
 
 DTYPES = ["float64", "float32"]
 

@@ -10,8 +10,8 @@ import numpy
 import pytest
 
 from benchmarks import gpu
-from gpu_jobs import lanes
-from gpu_jobs.device import Device
+from gpu_jobs.scaling import lanes
+from gpu_jobs.scaling.device import Device
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 

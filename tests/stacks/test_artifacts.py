@@ -58,7 +58,7 @@ def test_results_of_other_code_or_of_another_image_are_not_reused(
     seen = {artifacts.engines(None)}
     assert artifacts.engines(None) in seen
     seen.add(artifacts.engines("registry/image:v2"))
-    for count, name in enumerate((*ENGINE_FILES, "gpu_jobs/scaler.py"), start=3):
+    for count, name in enumerate((*ENGINE_FILES, "gpu_jobs/scaling/scaler.py"), start=3):
         with (tmp_path / name).open("a") as file:
             file.write("\n# mended\n")
         seen.add(artifacts.engines(None))

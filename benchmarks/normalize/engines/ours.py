@@ -15,10 +15,10 @@ import pyarrow.parquet
 
 from contracts.manifest import Column, Format, Manifest, SourceObject
 from gpu_jobs.dataset import dataset_of
-from gpu_jobs.device import choose_device
 from gpu_jobs.engine import measure, standardize
 from gpu_jobs.memory import use_small_pages
 from gpu_jobs.quarantine import Quarantine
+from gpu_jobs.scaling.device import choose_device
 
 
 def normalize(source: Path, columns: list[str], output: Path) -> None:

@@ -15,7 +15,7 @@ import numpy
 import pyarrow
 from pyarrow import types
 
-from gpu_jobs.parquet_file import LocalParquet
+from gpu_jobs.readers.parquet_file import LocalParquet
 
 SHORT_BYTES = 128 << 10
 """A short dictionary takes less than this, and less than a byte for each row of its row group."""

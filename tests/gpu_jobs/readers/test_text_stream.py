@@ -11,7 +11,7 @@ zstandard = pytest.importorskip("zstandard")
 
 from contracts.manifest import Compression  # noqa: E402
 from gpu_jobs.errors import RejectedError  # noqa: E402
-from gpu_jobs.text_stream import TextStream, invalid_utf8_offset  # noqa: E402
+from gpu_jobs.readers.text_stream import TextStream, invalid_utf8_offset  # noqa: E402
 
 TEXT = b"".join(b"%d,some text\n" % i for i in range(50_000))
 
@@ -71,7 +71,7 @@ def test_a_damaged_stream_is_rejected(compress, damage):
 
 
 def test_a_bomb_is_stopped_at_the_ratio(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.text_stream.EXPANSION_FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("gpu_jobs.readers.text_stream.EXPANSION_FREE_BYTES", 1 << 20)
     bomb = gzip.compress(b"a" * (8 << 20))
     text = stream(bomb, Compression.GZIP)
     with pytest.raises(RejectedError) as rejected:
@@ -80,7 +80,7 @@ def test_a_bomb_is_stopped_at_the_ratio(monkeypatch):
 
 
 def test_text_that_shrinks_as_text_does_is_no_bomb(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.text_stream.EXPANSION_FREE_BYTES", 1)
+    monkeypatch.setattr("gpu_jobs.readers.text_stream.EXPANSION_FREE_BYTES", 1)
     assert stream(gzip.compress(TEXT), Compression.GZIP).read() == TEXT
 
 

@@ -15,12 +15,12 @@ import pyarrow.json
 
 from contracts.manifest import MAX_COLUMNS, Manifest, SourceObject
 from contracts.wording import quoted
-from gpu_jobs.column_check import text_warning
 from gpu_jobs.errors import MisfitError, RejectedError
-from gpu_jobs.json_lines import BadLineError, convert, fits, parse_line
 from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
-from gpu_jobs.text_stream import BLOCK_BYTES, OpenText
-from gpu_jobs.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
+from gpu_jobs.readers.column_check import text_warning
+from gpu_jobs.readers.json_lines import BadLineError, convert, fits, parse_line
+from gpu_jobs.readers.text_stream import BLOCK_BYTES, OpenText
+from gpu_jobs.readers.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
 from gpu_jobs.workers import in_order, unchanged
 
 

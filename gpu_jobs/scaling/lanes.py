@@ -22,8 +22,8 @@ from typing import Any
 import numpy
 
 from contracts.moments import Moments
-from gpu_jobs import kernels
-from gpu_jobs.block import Block
+from gpu_jobs.scaling import kernels
+from gpu_jobs.scaling.block import Block
 
 CHUNK = 2**21  # float64 values
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gpu_jobs.block import Block
-from gpu_jobs.device import choose_device, to_host
-from gpu_jobs.scaler import StandardScaler
-from gpu_jobs.tiles import TILE, TILE_ROWS
+from gpu_jobs.scaling.block import Block
+from gpu_jobs.scaling.device import choose_device, to_host
+from gpu_jobs.scaling.scaler import StandardScaler
+from gpu_jobs.scaling.tiles import TILE, TILE_ROWS
 
 DEVICE = choose_device(use_gpu=True)
 on_every_device = pytest.mark.parametrize(

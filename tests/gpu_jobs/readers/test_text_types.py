@@ -17,7 +17,7 @@ from contracts.manifest import (  # noqa: E402
     Format,
     Manifest,
 )
-from gpu_jobs.text_types import first_misfit, text_types  # noqa: E402
+from gpu_jobs.readers.text_types import first_misfit, text_types  # noqa: E402
 
 CELLS = st.text("0123456789+-.eEx _\tinfNAatruelsTR", max_size=8) | st.sampled_from(
     [*NULL_SPELLINGS, *TRUE_SPELLINGS, *FALSE_SPELLINGS, "Infinity", " 1 ", "9" * 19, "1e999"]

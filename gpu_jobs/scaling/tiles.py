@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from contracts.moments import Moments
-from gpu_jobs.block import Block
+from gpu_jobs.scaling.block import Block
 
 TILE = 2**18
 """Values, 2 MiB; with less, two threads take each other the time that they save in the cache."""

@@ -13,7 +13,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E402
 from gpu_jobs.errors import RejectedError  # noqa: E402
-from gpu_jobs.parquet_reader import BATCH_BYTES, MOST_BATCH_BYTES, ParquetReader  # noqa: E402
+from gpu_jobs.readers.parquet_reader import BATCH_BYTES, MOST_BATCH_BYTES, ParquetReader  # noqa: E402
 
 
 def parquet_bytes(table, **options):
@@ -100,7 +100,7 @@ def test_a_column_name_that_is_no_text_is_damage(reader, monkeypatch):
     def dictionaries(*_):
         b"\xff".decode()
 
-    monkeypatch.setattr("gpu_jobs.parquet_reader.dictionaries", dictionaries)
+    monkeypatch.setattr("gpu_jobs.readers.parquet_reader.dictionaries", dictionaries)
     with pytest.raises(RejectedError, match="damaged") as caught:
         list(group.batches())
     assert caught.value.problem.code == "corrupt_parquet"
@@ -145,7 +145,7 @@ def test_files_may_differ_in_nullability_and_metadata(reader):
 
 
 def test_wide_rows_come_in_smaller_batches(reader, monkeypatch):
-    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_BYTES", 1000)
+    monkeypatch.setattr("gpu_jobs.readers.parquet_reader.BATCH_BYTES", 1000)
     table = pyarrow.table({name: range(1000) for name in "abcd"})
     batches = batches_of(reader(("a",), parquet_bytes(table)))
     assert 500 < sum(batch.nbytes for batch in batches) / len(batches) < 1000
@@ -163,7 +163,7 @@ def test_long_values_that_a_dictionary_has_once_come_in_smaller_batches(reader):
 def test_of_a_large_row_group_no_more_is_in_memory_than_a_batch_is_made_of(
     reader, tmp_path, monkeypatch, resident_bytes
 ):
-    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_ROWS", 100_000)
+    monkeypatch.setattr("gpu_jobs.readers.parquet_reader.BATCH_ROWS", 100_000)
     random = numpy.random.default_rng(1)
     table = pyarrow.table({name: random.normal(size=2_000_000) for name in "abcd"})
     data = parquet_bytes(
@@ -403,7 +403,7 @@ def test_of_columns_that_are_not_read_no_dictionary_is_looked_at(reader, monkeyp
         asked.extend(columns)
         return iter(())
 
-    monkeypatch.setattr("gpu_jobs.parquet_dictionaries._values", values)
+    monkeypatch.setattr("gpu_jobs.readers.parquet_dictionaries._values", values)
     list(group.batches(["a", "t"]))
     assert asked == ["t"]
 
@@ -448,7 +448,7 @@ def test_some_columns_can_be_read_alone_whatever_their_names_begin_with(reader):
 
 @pytest.mark.parametrize("length", [1, 37, 100, 333, 1000])
 def test_slices_of_a_row_group_are_its_rows(reader, monkeypatch, length):
-    monkeypatch.setattr("gpu_jobs.parquet_reader.BATCH_ROWS", 100)
+    monkeypatch.setattr("gpu_jobs.readers.parquet_reader.BATCH_ROWS", 100)
     table = pyarrow.table(
         {
             "x": [None if n % 7 == 0 else float(n) for n in range(1000)],

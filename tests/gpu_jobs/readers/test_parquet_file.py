@@ -10,7 +10,7 @@ import pytest
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-from gpu_jobs.parquet_file import MOST_MAPPED_COLUMNS, LocalParquet  # noqa: E402
+from gpu_jobs.readers.parquet_file import MOST_MAPPED_COLUMNS, LocalParquet  # noqa: E402
 
 ROWS = 400_000
 

@@ -7,12 +7,12 @@ import pytest
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-from gpu_jobs.parquet_dictionaries import (  # noqa: E402
+from gpu_jobs.readers.parquet_dictionaries import (  # noqa: E402
     Dictionary,
     dictionaries,
     text_columns,
 )
-from gpu_jobs.parquet_file import LocalParquet  # noqa: E402
+from gpu_jobs.readers.parquet_file import LocalParquet  # noqa: E402
 
 ROWS = 1000
 TYPES = {
@@ -104,7 +104,7 @@ def test_text_that_is_written_out_after_all_is_no_short_dictionary(file):
 
 def test_pages_of_which_pyarrow_makes_no_indices_are_no_short_dictionary(file, monkeypatch):
     # It writes no such pages behind a dictionary itself; here it shall not know these.
-    monkeypatch.setattr("gpu_jobs.parquet_dictionaries._INDEXED", {"PLAIN", "RLE"})
+    monkeypatch.setattr("gpu_jobs.readers.parquet_dictionaries._INDEXED", {"PLAIN", "RLE"})
     assert not of_group(file())["string"].is_short
 
 

@@ -16,7 +16,7 @@ from threading import Lock, local
 import numpy
 import pytest
 
-from gpu_jobs import kernels, lanes
+from gpu_jobs.scaling import kernels, lanes
 
 BEFORE = """
 #include <barrier>

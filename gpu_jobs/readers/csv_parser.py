@@ -11,9 +11,9 @@ import pyarrow
 import pyarrow.csv
 
 from contracts.manifest import FALSE_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
-from gpu_jobs.column_check import check_names
 from gpu_jobs.quarantine import MAX_TEXT
-from gpu_jobs.text_stream import BLOCK_BYTES
+from gpu_jobs.readers.column_check import check_names
+from gpu_jobs.readers.text_stream import BLOCK_BYTES
 
 MAX_RAGGED_RUN = 100_000
 """Ragged rows with no good block of rows in between; more of them are not worth keeping."""

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.manifest import SourceObject
-from gpu_jobs.csv_lines import LineFinder
-from gpu_jobs.csv_parser import MAX_RAGGED_RUN, CsvParser, Parsed, RaggedRow
-from gpu_jobs.csv_records import Piece, pieces
 from gpu_jobs.errors import MisfitError, RejectedError
-from gpu_jobs.text_stream import BLOCK_BYTES, OpenText, invalid_utf8_offset
+from gpu_jobs.readers.csv_lines import LineFinder
+from gpu_jobs.readers.csv_parser import MAX_RAGGED_RUN, CsvParser, Parsed, RaggedRow
+from gpu_jobs.readers.csv_records import Piece, pieces
+from gpu_jobs.readers.text_stream import BLOCK_BYTES, OpenText, invalid_utf8_offset
 from gpu_jobs.workers import in_order, unchanged
 
 END = secrets.token_hex(16)

@@ -23,8 +23,8 @@ from typing import Any
 import numpy
 
 from contracts.moments import Moments, is_constant
-from gpu_jobs import lanes, tiles
-from gpu_jobs.block import Block
+from gpu_jobs.scaling import lanes, tiles
+from gpu_jobs.scaling.block import Block
 
 
 class StandardScaler:

@@ -15,10 +15,10 @@ from threading import Barrier
 import numpy
 import pytest
 
-from gpu_jobs import kernels, lanes
-from gpu_jobs.block import Block
-from gpu_jobs.scaler import StandardScaler
-from tests.gpu_jobs.simulated_cuda import DeviceArray
+from gpu_jobs.scaling import kernels, lanes
+from gpu_jobs.scaling.block import Block
+from gpu_jobs.scaling.scaler import StandardScaler
+from tests.gpu_jobs.scaling.simulated_cuda import DeviceArray
 
 
 def exact(values):

@@ -17,16 +17,16 @@ from pyarrow import types
 from contracts.manifest import Manifest, SourceObject, type_name
 from contracts.wording import quoted
 from gpu_jobs.arrays import EXACT_DIGITS, decimal_to_double
-from gpu_jobs.column_check import check_names, mismatch
 from gpu_jobs.errors import RejectedError
-from gpu_jobs.parquet_dictionaries import (
+from gpu_jobs.readers.column_check import check_names, mismatch
+from gpu_jobs.readers.parquet_dictionaries import (
     as_indices,
     dictionaries,
     spelled_out,
     text_columns,
     with_dictionary,
 )
-from gpu_jobs.parquet_file import LocalParquet
+from gpu_jobs.readers.parquet_file import LocalParquet
 from gpu_jobs.workers import workers
 
 BATCH_ROWS = 131_072

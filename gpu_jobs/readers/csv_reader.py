@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow
 
 from contracts.manifest import Manifest
-from gpu_jobs.column_check import text_warning
-from gpu_jobs.csv_file import CsvFile
 from gpu_jobs.quarantine import BadRow, Quarantine
-from gpu_jobs.text_stream import OpenText
-from gpu_jobs.text_types import candidates, narrowed, narrowest, text_types
+from gpu_jobs.readers.column_check import text_warning
+from gpu_jobs.readers.csv_file import CsvFile
+from gpu_jobs.readers.text_stream import OpenText
+from gpu_jobs.readers.text_types import candidates, narrowed, narrowest, text_types
 from gpu_jobs.workers import unchanged
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from gpu_jobs.text_stream import TextStream
+from gpu_jobs.readers.text_stream import TextStream
 
 PIECE_BYTES = 4 << 20
 PIECE_BYTES_PER_COLUMN = 8 << 10

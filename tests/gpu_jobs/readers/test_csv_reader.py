@@ -10,10 +10,10 @@ import pytest
 pyarrow = pytest.importorskip("pyarrow")
 
 from contracts.manifest import Column, Compression, Format, Manifest, SourceObject  # noqa: E402
-from gpu_jobs.csv_reader import CsvReader  # noqa: E402
 from gpu_jobs.errors import MisfitError, RejectedError  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
-from gpu_jobs.text_stream import TextStream  # noqa: E402
+from gpu_jobs.readers.csv_reader import CsvReader  # noqa: E402
+from gpu_jobs.readers.text_stream import TextStream  # noqa: E402
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def reader(tmp_path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.csv_parser.BLOCK_BYTES", 64)
-    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 64)
-    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES_PER_COLUMN", 0)
+    monkeypatch.setattr("gpu_jobs.readers.csv_parser.BLOCK_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES_PER_COLUMN", 0)
 
 
 def rows_of(reader):
@@ -173,8 +173,8 @@ def test_a_line_is_not_named_when_stray_quotes_hide_it(reader, tmp_path):
 
 
 def test_endless_ragged_rows_are_given_up(reader, monkeypatch, small_blocks):
-    monkeypatch.setattr("gpu_jobs.csv_file.MAX_RAGGED_RUN", 50)
-    monkeypatch.setattr("gpu_jobs.csv_parser.MAX_RAGGED_RUN", 50)
+    monkeypatch.setattr("gpu_jobs.readers.csv_file.MAX_RAGGED_RUN", 50)
+    monkeypatch.setattr("gpu_jobs.readers.csv_parser.MAX_RAGGED_RUN", 50)
     with pytest.raises(RejectedError) as rejected:
         rows_of(reader(TEXT, b"a,b\n" + b"1\n" * 1000))
     assert rejected.value.problem.code == "ragged_rows"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow
 
-from gpu_jobs.text_types import MAX_EXACT
+from gpu_jobs.readers.text_types import MAX_EXACT
 
 _INT64 = range(-(2**63), 2**63)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 
-from gpu_jobs.device import choose_device, to_host
+from gpu_jobs.scaling.device import choose_device, to_host
 
 
 def test_a_forbidden_gpu_is_not_even_looked_for(monkeypatch):

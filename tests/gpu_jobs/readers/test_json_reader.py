@@ -19,9 +19,9 @@ from contracts.manifest import (  # noqa: E402
     SourceObject,
 )
 from gpu_jobs.errors import MisfitError, RejectedError  # noqa: E402
-from gpu_jobs.json_reader import JsonReader  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
-from gpu_jobs.text_stream import TextStream  # noqa: E402
+from gpu_jobs.readers.json_reader import JsonReader  # noqa: E402
+from gpu_jobs.readers.text_stream import TextStream  # noqa: E402
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def reader(tmp_path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.json_reader.BLOCK_BYTES", 64)
+    monkeypatch.setattr("gpu_jobs.readers.json_reader.BLOCK_BYTES", 64)
 
 
 def rows_of(reader):

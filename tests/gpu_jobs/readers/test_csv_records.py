@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 pyarrow = pytest.importorskip("pyarrow")
 
 from contracts.manifest import Compression, SourceObject  # noqa: E402
-from gpu_jobs.csv_file import CsvFile  # noqa: E402
-from gpu_jobs.csv_records import pieces, records_end  # noqa: E402
 from gpu_jobs.errors import RejectedError  # noqa: E402
-from gpu_jobs.text_stream import TextStream  # noqa: E402
+from gpu_jobs.readers.csv_file import CsvFile  # noqa: E402
+from gpu_jobs.readers.csv_records import pieces, records_end  # noqa: E402
+from gpu_jobs.readers.text_stream import TextStream  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_records_end_at_line_feeds_outside_of_regular_quotes(text, records):
 
 
 def test_the_pieces_and_what_is_left_are_the_text(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 12)
+    monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES", 12)
     text = b'\xef\xbb\xbfa,b\n"c\nd",e\nf,g\n5" h,i\n\nj,"k'
     stream = TextStream(io.BytesIO(text), Compression.NONE, "a.csv")
     cut = [(bytes(piece.text), piece.quoted) for piece in pieces(stream, ",", 0)]
@@ -47,7 +47,7 @@ def test_the_pieces_and_what_is_left_are_the_text(monkeypatch):
 
 
 def test_pieces_without_quotation_marks_are_told(monkeypatch):
-    monkeypatch.setattr("gpu_jobs.csv_records.PIECE_BYTES", 8)
+    monkeypatch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES", 8)
     stream = TextStream(io.BytesIO(b'a,b\n1,2\n3,"4"\n5,6\n'), Compression.NONE, "a.csv")
     cut = [(bytes(piece.text), piece.quoted) for piece in pieces(stream, ",", 0)]
     assert cut == [(b"a,b\n1,2\n", False), (b'3,"4"\n', True), (b"5,6\n", False)]
@@ -75,10 +75,10 @@ def test_pieces_parse_to_what_the_text_in_one_go_does(rows, block_bytes):
         types = {"h": pyarrow.string(), "i": pyarrow.string()}
         found = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gpu_jobs.csv_records.PIECE_BYTES", block_bytes)
-            patch.setattr("gpu_jobs.csv_records.PIECE_BYTES_PER_COLUMN", 0)
+            patch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES", block_bytes)
+            patch.setattr("gpu_jobs.readers.csv_records.PIECE_BYTES_PER_COLUMN", 0)
             if in_one_go:
-                patch.setattr("gpu_jobs.csv_file.pieces", lambda *_: iter(()))
+                patch.setattr("gpu_jobs.readers.csv_file.pieces", lambda *_: iter(()))
             try:
                 for batch in file.batches(types):
                     found += batch.to_pylist()
