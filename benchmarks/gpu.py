@@ -5,7 +5,8 @@ pinned host memory: in, out, and both at once. Then the contenders run in turn, 
 on the same random float64 block: our scaler, the naive `(x - x.mean()) / x.std()` on CuPy, the
 same in PyTorch, eager and compiled, where torch can be imported, and ours on NumPy. Each result
 is checked against an extended-precision oracle on the host. A contender's floor is the bytes that
-must move (moments: one read; z-scores: one read and one write) over the measured bandwidth.
+must move (moments: one read; transform: one read and one write; z-score, which is both: two reads
+and one write) over the measured bandwidth.
 
 The kernels run many times on end, so that their launches overlap and it is they that are timed;
 the scaler's own calls, which also take what Python takes, stand beside them.
@@ -40,7 +41,7 @@ import numpy
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gpu_jobs.scaling import kernels, lanes  # noqa: E402
+from gpu_jobs.scaling import kernels  # noqa: E402
 from gpu_jobs.scaling.device import Device, choose_device  # noqa: E402
 from gpu_jobs.scaling.scaler import StandardScaler  # noqa: E402
 
@@ -82,9 +83,12 @@ def main() -> None:
                 device, block, oracle, bandwidth, workers, passes(arguments, device, block)
             ),
         ]
-        if device.xp is not numpy:
-            contenders += on_numpy(block, oracle)
         seconds, errors = race(device, contenders, arguments.repetitions)
+    if device.xp is not numpy:
+        # Apart, for meanwhile the device would cool down.
+        on_host = on_numpy(block, oracle)
+        raced = race(device, on_host, arguments.repetitions)
+        contenders, seconds, errors = contenders + on_host, seconds | raced[0], errors | raced[1]
     modules = [numpy, *({device.xp} - {numpy}), *([torch] if torch else [])]
     report = {
         "device": device.name,
@@ -294,13 +298,13 @@ def in_torch(
     def check(z: Any) -> float:
         return oracle.z_error(z.cpu().numpy())
 
-    compiled = torch.compile(eager)
     floor = 3 * block.nbytes / copy
     contenders = [Contender("torch z-score", floor, lambda: eager(resident), check)]
     try:
+        compiled = torch.compile(eager)
         compiled(resident)
     except Exception as error:  # without Triton or a C compiler it raises whatever they raise
-        print(f"without torch.compile: {str(error).splitlines()[0]}")
+        print(f"without torch.compile: {(str(error) or repr(error)).splitlines()[0]}")
     else:
         contenders.append(
             Contender("torch.compile z-score", floor, lambda: compiled(resident), check)
@@ -318,9 +322,9 @@ def over_the_bus(
 ) -> list[Contender]:
     """Ours on batches in the host's memory, by worker threads, over the block `times` times."""
     xp = device.xp
-    height = max(1, lanes.CHUNK // block.shape[1])
-    batches = [block[top : top + height] for top in range(0, len(block), height)]
     scaler = StandardScaler(block.shape[1], xp).merge(fitted(block, numpy))
+    height = max(1, scaler.block_values // block.shape[1])
+    batches = [block[top : top + height] for top in range(0, len(block), height)]
 
     def moments() -> StandardScaler:
         whole = StandardScaler(block.shape[1], xp)
@@ -404,13 +408,14 @@ def summary(contender: Contender, seconds: list[float], error: float) -> dict[st
 
 
 def print_table(report: dict[str, Any]) -> None:
+    width = max(len(row["name"]) for row in report["results"])
     print(f"{report['device']}, {report['rows']:,} x {report['columns']} float64")
     for name, value in report["bandwidth_gb_per_s"].items():
-        print(f"{name:34} {value:9.1f} GB/s")
+        print(f"{name:{width}} {value:9.1f} GB/s")
     for row in report["results"]:
         share = "" if row["of_floor"] is None else f"{row['of_floor']:7.0%} of the floor"
         spread = f"{row['fastest_s'] * 1e3:.2f}-{row['slowest_s'] * 1e3:.2f}"
-        print(f"{row['name']:34} {row['median_s'] * 1e3:9.2f} ms ({spread}) {share}")
+        print(f"{row['name']:{width}} {row['median_s'] * 1e3:9.2f} ms ({spread}) {share}")
 
 
 if __name__ == "__main__":

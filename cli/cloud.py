@@ -18,8 +18,8 @@ from local.cloud import Cloud, current
 from local.cloud import down as take_down
 from local.cloud import up as bring_up
 from local.config import CloudConfig, config_from_environment, home_from_environment
+from local.deployment import outputs_of
 
-STACK_PREFIX = "Bigdata-"
 OUTPUTS = {
     "API_URL": "ApiUrl",
     "INGEST_BUCKET": "IngestBucket",
@@ -107,13 +107,8 @@ def deployed_environment() -> dict[str, str]:
         )
     cloudformation = boto3.client("cloudformation")
     region = cloudformation.meta.region_name
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for page in cloudformation.get_paginator("describe_stacks").paginate()
-        for stack in page["Stacks"]
-        if stack["StackName"].startswith(STACK_PREFIX)
-        for output in stack.get("Outputs", ())
-    }
+    pages = cloudformation.get_paginator("describe_stacks").paginate()
+    outputs = outputs_of(stack for page in pages for stack in page["Stacks"])
     missing = [output for output in OUTPUTS.values() if output not in outputs]
     if missing:
         raise CliError(

@@ -82,7 +82,7 @@ def loadtest(total: int, computed: int, as_json: bool) -> None:
             list(uploads.map(lambda job_id: _upload(s3, target.ingest_bucket, job_id), job_ids))
         uploaded_s = time.time() - began
         tell(f"{count(total, 'job')} uploaded in {seconds(uploaded_s)}")
-        documents = _followed(api, run, job_ids, began)
+        documents = _followed(api, job_ids, began)
     finally:
         place.unlink(missing_ok=True)
     report = load_report(
@@ -110,7 +110,7 @@ def _upload(s3: Any, bucket: str, job_id: str) -> None:
     )
 
 
-def _followed(api: Api, run: str, job_ids: Sequence[str], began: float) -> dict[str, Document]:
+def _followed(api: Api, job_ids: Sequence[str], began: float) -> dict[str, Document]:
     """The jobs' documents, once all have come to an end, or when none does any more."""
     columns = (TextColumn("jobs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     ended, moved_at = 0, time.monotonic()

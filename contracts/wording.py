@@ -7,6 +7,7 @@ from collections.abc import Sequence
 QUOTED_CHARACTERS = 80
 MAX_CHARACTERS = 2_000
 MAX_WARNINGS = 20
+"""Of one stage, so that one which warns of every file leaves room for what the others say."""
 
 
 def cut(text: str, characters: int) -> str:
@@ -31,7 +32,8 @@ def shortened(message: str) -> str:
 
 
 def capped(warnings: Sequence[str]) -> tuple[str, ...]:
-    """The first of the warnings, each shortened, and how many more there are."""
-    kept = tuple(map(shortened, warnings[:MAX_WARNINGS]))
-    more = len(warnings) - len(kept)
-    return (*kept, f"And {more:,} more warnings.") if more else kept
+    """At most MAX_WARNINGS, each shortened; of more, the last says how many are left out."""
+    if len(warnings) <= MAX_WARNINGS:
+        return tuple(map(shortened, warnings))
+    kept = warnings[: MAX_WARNINGS - 1]
+    return (*map(shortened, kept), f"And {len(warnings) - len(kept):,} more warnings.")

@@ -20,7 +20,7 @@ from local.environment import ACCESS_KEY, SECRET_KEY, command_environment
 from local.errors import DeploymentError
 from local.processes import mark
 
-STACK_PREFIX = "Bigdata-"
+_STACK_PREFIX = "Bigdata-"
 REQUIRED_OUTPUTS = (
     *("IngestBucket", "ResultsBucket", "JobsTable", "WorkQueueUrl", "ApiId"),
     *("ValidateFunction", "CoordinateFunction"),
@@ -93,10 +93,15 @@ def deploy(config: CloudConfig, progress: Callable[[str], None]) -> dict[str, st
 
 def read_outputs(config: CloudConfig) -> dict[str, str]:
     """The outputs of our stacks, as the cloud itself tells them."""
+    return outputs_of(_stacks(config))
+
+
+def outputs_of(stacks: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """The outputs of those that are ours among CloudFormation's descriptions of stacks."""
     return {
         output["OutputKey"]: output["OutputValue"]
-        for stack in _stacks(config)
-        if stack["StackName"].startswith(STACK_PREFIX)
+        for stack in stacks
+        if stack["StackName"].startswith(_STACK_PREFIX)
         for output in stack.get("Outputs", ())
     }
 

@@ -17,10 +17,7 @@ from enum import StrEnum
 from contracts.billing import BilledResources
 from contracts.manifest import Options
 from contracts.problem import Problem
-from contracts.wording import cut
-
-MAX_WARNINGS = 20
-"""Of one stage, so that one which warns of every file leaves room for what the others say."""
+from contracts.wording import MAX_WARNINGS, cut
 
 MAX_WARNINGS_OF_JOB = 50
 MAX_WARNING_CHARACTERS = 500

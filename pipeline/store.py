@@ -110,14 +110,21 @@ class JobStore:
             query["FilterExpression"] = "#status = :status"
             query["ExpressionAttributeNames"]["#status"] = "status"
             query["ExpressionAttributeValues"][":status"] = status.value
+            query["Limit"] = PAGE  # of jobs before they are filtered
         if start is not None:
             query["ExclusiveStartKey"] = _from_token(start, key, value)
-        answer = self._table.query(**query)
-        items, last = answer["Items"], answer.get("LastEvaluatedKey")
-        if len(items) > limit:
-            items = items[:limit]
-            last = {name: items[-1][name] for name in ("job_id", "created_at", key)}
-        return Page(tuple(_job(item) for item in items), _to_token(last) if last else None)
+        items: list[dict[str, Any]] = []
+        while len(items) <= limit:
+            answer = self._table.query(**query)
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                break
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        jobs = tuple(map(_job, items[:limit]))
+        if len(items) <= limit:
+            return Page(jobs, None)
+        last = {name: items[limit - 1][name] for name in ("job_id", "created_at", key)}
+        return Page(jobs, _to_token(last))
 
     def completed(self, content: str) -> Job | None:
         """The newest of the last jobs over this content that are COMPLETED, if one is."""

@@ -24,7 +24,7 @@ from contracts.spec import SparkSpec
 from contracts.summary import MOST_CORRELATED, GroupSummary, Summary
 from spark_jobs import long_form, one_pass
 from spark_jobs.correlation import matrix
-from spark_jobs.groups import check_number, in_order, key_text, key_type
+from spark_jobs.groups import check_number, in_order, key_text, key_type, varying
 from spark_jobs.job import Pipeline, main
 from spark_jobs.long_form import MANY_ROWS, Cell
 from spark_jobs.parquet_parts import open_part
@@ -54,12 +54,12 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     if scans_once:
         cells, r = one_pass.summarise(frame, width, spec.rows)
         groups = in_order(_group_summaries(cells, group_type))
-        varies = _varies(groups)[:MOST_CORRELATED]
+        varies = varying(groups)[:MOST_CORRELATED]
     else:
         groups = in_order(_group_summaries(long_form.by_group(frame, range(width)), group_type))
-        varies = _varies(groups)[:MOST_CORRELATED]
-        varying = [column for column, is_varying in enumerate(varies) if is_varying]
-        r = long_form.correlations(frame, varying, spec.rows)
+        varies = varying(groups)[:MOST_CORRELATED]
+        columns = [column for column, is_varying in enumerate(varies) if is_varying]
+        r = long_form.correlations(frame, columns, spec.rows)
     return Summary(
         pipeline="dataframe",
         rows=sum(group.rows for group in groups),
@@ -118,15 +118,6 @@ def hadoop_path(uri: str) -> str:
 
 def _column(name: str) -> Column:
     return functions.col("`" + name.replace("`", "``") + "`")
-
-
-def _varies(groups: Sequence[GroupSummary]) -> list[bool]:
-    """Of each column, whether it has two different values in all groups together."""
-    by_column = zip(*(group.columns for group in groups), strict=True)
-    return [
-        len({x for column in of_column for x in (column.minimum, column.maximum)} - {None}) > 1
-        for of_column in by_column
-    ]
 
 
 def _group_summaries(cells: Sequence[Cell], group_type: Any) -> list[GroupSummary]:

@@ -7,7 +7,7 @@ function for both, because the engines' own casts to text differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -68,6 +68,15 @@ def _time_text(ticks: int, stored: Any) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text if stored.tz is None else f"{text}Z"
+
+
+def varying(groups: Sequence[GroupSummary]) -> list[bool]:
+    """Of each column, whether it has two different values in all groups together."""
+    by_column = zip(*(group.columns for group in groups), strict=True)
+    return [
+        len({x for column in of_column for x in (column.minimum, column.maximum)} - {None}) > 1
+        for of_column in by_column
+    ]
 
 
 def check_number(groups: int) -> None:

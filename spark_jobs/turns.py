@@ -3,7 +3,7 @@
 Every run reads its input afresh; nothing is kept in Spark, and each run makes frames of its own,
 because a frame that is collected twice takes its shuffle files again. From the warm-up on, the
 operating system has the input in its page cache, for all pipelines alike. The JVM goes on
-compiling for a few runs more; the times are in the order in which they were measured.
+compiling for ten runs and more; the times are in the order in which they were measured.
 """
 
 from __future__ import annotations

@@ -57,7 +57,6 @@ class SparkJobs(Construct):
         self.dataframe_script = self._publish(
             "DataFrame", str(ROOT / "spark_jobs/dataframe_pipeline.py")
         )
-        self.rdd_script = self._publish("Rdd", str(ROOT / "spark_jobs/rdd_pipeline.py"))
         self.modules = self._publish("Modules", str(artifacts.spark_modules))
         self.packages = self._publish("Packages", str(artifacts.spark_packages))
         self.log_prefix = f"s3://{results_bucket}/{LOGS_PREFIX}spark/"

@@ -26,7 +26,7 @@ from benchmarks.pipelines.measurements import (
 )
 from contracts.summary import OUTLIER_Z, ColumnSummary, GroupSummary, Summary
 from spark_jobs.correlation import matrix
-from spark_jobs.groups import in_order
+from spark_jobs.groups import in_order, varying
 from spark_jobs.turns import Runner, run_by_turns, say
 
 
@@ -50,11 +50,6 @@ def summarise(path: str) -> Summary:
     frame = polars.scan_parquet(path)
     by_group, correlations = polars.collect_all([_by_group(frame), _correlations(frame)])
     groups = in_order(map(_group, by_group.iter_rows(named=True)))
-    varies = [
-        len({x for group in groups for x in (group.columns[i].minimum, group.columns[i].maximum)})
-        > 1
-        for i in range(len(COLUMNS))
-    ]
     r = correlations.row(0, named=True)
     return Summary(
         pipeline="polars",
@@ -62,7 +57,7 @@ def summarise(path: str) -> Summary:
         group_by=GROUP_BY,
         columns=COLUMNS,
         groups=groups,
-        correlation=matrix(varies, lambda i, j: r[f"{i} {j}"]),
+        correlation=matrix(varying(groups), lambda i, j: r[f"{i} {j}"]),
     )
 
 

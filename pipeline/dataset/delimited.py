@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from contracts.manifest import Column
+from contracts.manifest import MAX_COLUMNS, Column
 from pipeline.dataset.column_types import fits_int64, infer, is_numeric, is_text, looks_numeric
-from pipeline.dataset.limits import MAX_COLUMNS, MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
+from pipeline.dataset.limits import MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
 from pipeline.dataset.problems import listing, rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import (

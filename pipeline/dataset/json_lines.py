@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from contracts.manifest import Column
+from contracts.manifest import MAX_COLUMNS, Column
 from contracts.wording import quoted
 from pipeline.dataset.column_types import (
     BOOL,
@@ -24,7 +24,7 @@ from pipeline.dataset.column_types import (
     fits_int64,
     widen,
 )
-from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, SAMPLE_BYTES, SAMPLE_ROWS, MiB
+from pipeline.dataset.limits import MAX_CATEGORIES, SAMPLE_BYTES, SAMPLE_ROWS, MiB
 from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import Table, check_names, is_category, text_remark, too_many_columns

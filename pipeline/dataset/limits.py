@@ -17,7 +17,6 @@ SAMPLE_ROWS = 10_000
 MAX_FIELD = MiB
 """The longest CSV field, in characters."""
 
-MAX_COLUMNS = 2_000
 MAX_FILES = 10_000
 MAX_CATEGORIES = 50
 """A text column with more distinct values is not grouped by unless it is asked for."""

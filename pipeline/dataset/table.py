@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.manifest import Column
+from contracts.manifest import MAX_COLUMNS, Column
 from contracts.wording import quoted
-from pipeline.dataset.limits import MAX_CATEGORIES, MAX_COLUMNS, ROWS_PER_CATEGORY
+from pipeline.dataset.limits import MAX_CATEGORIES, ROWS_PER_CATEGORY
 from pipeline.dataset.problems import listing, rejected
 
 

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.normalize import oracle, synthetic
 from benchmarks.normalize.cases import Case
 from benchmarks.normalize.truth import Truth
+from tests.gpu_jobs.scaling.simulated_cuda import cupy, library  # noqa: F401
 
 ROWS = 2_000
 

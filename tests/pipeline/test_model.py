@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from contracts.codec import to_json
 from contracts.problem import Problem
+from contracts.wording import MAX_WARNINGS, capped
 from pipeline.model import (
     MAX_ATTEMPT_PROBLEM_CHARACTERS,
     MAX_HISTORY,
     MAX_PROBLEM_CHARACTERS,
     MAX_WARNING_CHARACTERS,
-    MAX_WARNINGS,
     MAX_WARNINGS_OF_JOB,
     MORE_WARNINGS,
     Attempt,
@@ -31,6 +31,7 @@ MANY = tuple(f"warning {number}" for number in range(MAX_WARNINGS + 5))
 def test_a_job_keeps_so_many_warnings_and_says_that_there_are_more() -> None:
     assert JOB.with_warnings(MANY[:MAX_WARNINGS]).warnings == MANY[:MAX_WARNINGS]
     assert JOB.with_warnings(MANY).warnings == (*MANY[:MAX_WARNINGS], MORE_WARNINGS)
+    assert JOB.with_warnings(capped(MANY)).warnings == capped(MANY)
 
 
 def test_a_stage_that_warns_of_everything_leaves_room_for_the_next() -> None:

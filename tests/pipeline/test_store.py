@@ -65,14 +65,43 @@ def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
     assert last.next is None
 
 
+class EagerTable:
+    """As DynamoDB does and moto does not: a full page has a next one, whether there is one or not."""
+
+    def __init__(self, table) -> None:
+        self._table = table
+
+    def query(self, **query):
+        answer = self._table.query(**query)
+        if len(answer["Items"]) == query["Limit"]:
+            last, index = answer["Items"][-1], query["ExpressionAttributeNames"]["#key"]
+            answer["LastEvaluatedKey"] = {n: last[n] for n in ("job_id", "created_at", index)}
+        return answer
+
+
 def test_a_last_page_that_is_full_has_no_next(store: JobStore) -> None:
     for n in range(4):
         store.save(job(f"job-{n}", created=n))
-    for filters in ({}, {"status": Status.QUEUED}, {"source": job().source.key}):
+    store = JobStore(EagerTable(store._table))
+    queued, key = Status.QUEUED, job().source.key
+    for filters in ({}, {"status": queued}, {"source": key}, {"source": key, "status": queued}):
         first = store.list(limit=2, **filters)
         last = store.list(limit=2, start=first.next, **filters)
         assert [j.job_id for j in (*first.jobs, *last.jobs)] == [f"job-{n}" for n in (3, 2, 1, 0)]
         assert last.next is None
+
+
+def test_a_page_is_full_however_many_others_are_filtered_out(store, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.store.PAGE", 2)
+    for n in range(9):
+        status = Status.QUEUED if n in (0, 1, 5) else Status.FAILED
+        store.save(replace(job(f"job-{n}", created=n), status=status))
+    filters = {"source": job().source.key, "status": Status.QUEUED}
+    first = store.list(limit=2, **filters)
+    last = store.list(limit=2, start=first.next, **filters)
+    assert [j.job_id for j in first.jobs] == ["job-5", "job-1"]
+    assert [j.job_id for j in last.jobs] == ["job-0"]
+    assert last.next is None
 
 
 def test_jobs_are_found_by_status_and_by_source(store: JobStore) -> None:

@@ -72,6 +72,23 @@ def test_on_a_device_the_kernels_run_alone_and_over_the_bus(cupy, monkeypatch):
     assert narrow.floor_s == pytest.approx(1.5 * moments.floor_s)
 
 
+def test_runs_on_end_are_timed_as_their_mean(monkeypatch):
+    now = 0.0
+
+    def run():
+        nonlocal now
+        now += 3.0
+
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: now)
+    device = Device(numpy, "none", "for the test")
+    assert gpu.timed(device, run, times=4) == 3.0
+    assert now == 12.0
+    contender = gpu.Contender("none", 1.5, run, lambda found: 0.0, times=5)
+    seconds, errors = gpu.race(device, [contender], repetitions=2)
+    assert (seconds, errors) == ({"none": [3.0, 3.0]}, {"none": 0.0})
+    assert now == 12.0 + 3.0 + 2 * 5 * 3.0
+
+
 def test_a_floor_over_the_bus_is_that_of_its_slowest_way(cupy):
     block = numpy.ones((1_000, 1), order="F")
     device, oracle = Device(cupy, "none", "for the test"), gpu.Oracle(block)
