@@ -24,6 +24,7 @@ def assess_quality(metrics: NormalizeMetrics, summary: Summary) -> QualityReport
     cells = values + nulls + non_finite
     rows_read = metrics.records + metrics.quarantined
     completeness = _share(values, cells, of_nothing=1.0)
+    constant = tuple(name for name, column in columns.items() if _is_constant(column))
     quarantined_share = _share(metrics.quarantined, rows_read)
     return QualityReport(
         score=100 * completeness * (1 - quarantined_share),
@@ -32,9 +33,11 @@ def assess_quality(metrics: NormalizeMetrics, summary: Summary) -> QualityReport
         non_finite_share=_share(non_finite, cells),
         quarantined=metrics.quarantined,
         quarantined_share=quarantined_share,
-        constant_columns=tuple(name for name, column in columns.items() if _is_constant(column)),
+        constant_columns=constant,
         empty_columns=tuple(name for name, column in columns.items() if not column.count),
-        outlier_shares=outlier_shares(summary),
+        outlier_shares={
+            name: share for name, share in outlier_shares(summary).items() if name not in constant
+        },
     )
 
 

@@ -115,14 +115,20 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
-    def number(flag: str, default: int, meaning: str) -> None:
-        parser.add_argument(flag, type=int, default=default, help=f"{meaning}; default: {default}")
+    def number(flag: str, default: int, meaning: str, least: int = 1) -> None:
+        def at_least(text: str) -> int:
+            if int(text) < least:
+                raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+            return int(text)
 
-    number("--rows", 16_000_000, "of the block; 16 million of 8 columns are 1 GB")
+        meaning = f"{meaning}; default: {default}"
+        parser.add_argument(flag, type=at_least, default=default, help=meaning)
+
+    number("--rows", 16_000_000, "of the block; 16 million of 8 columns are 1 GB", least=2)
     number("--columns", 8, "of the block")
     number("--repetitions", 11, "rounds; the median is reported, with the fastest and the slowest")
     number("--workers", min(8, os.cpu_count() or 1), "threads of the host-to-host contenders")
-    number("--seed", 0, "of the random data")
+    number("--seed", 0, "of the random data", least=0)
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/gpu-<device>.json")
     parser.add_argument("--cpu", action="store_true", help="try it out with NumPy as the device")
     parser.add_argument(

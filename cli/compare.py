@@ -26,6 +26,7 @@ from cli.errors import CliError
 from cli.text import DASH, count, rate, seconds, size
 from local.config import REPOSITORY
 from local.toolchain import java_home
+from local.undoing import undone_on_failure
 
 SIZES = (1_000, 5_000, 10_000, 25_000, 1_000_000, 10_000_000)
 SMALLEST_SIZE = 100
@@ -169,14 +170,11 @@ def _run(command: Sequence[str]) -> None:
     with (
         err.status("comparing"),
         subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process,
+        undone_on_failure(process.terminate),
     ):
         assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                last = line.rstrip()
-                tell(last)
-        except BaseException:
-            process.terminate()
-            raise
+        for line in process.stdout:
+            last = line.rstrip()
+            tell(last)
     if process.returncode:
         raise CliError(last or "the comparison failed")

@@ -116,7 +116,8 @@ class SparkReport:
 class QualityReport:
     """Shares are between 0 and 1 and `score` between 0 and 100; `analysis.quality` defines them.
 
-    `outlier_shares` is by column and leaves out columns without values.
+    `outlier_shares` is by column and leaves out columns that are constant or
+    have no values.
     """
 
     score: float

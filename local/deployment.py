@@ -15,7 +15,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.config import REGION, REPOSITORY, CloudConfig, Home
+from local.config import CACHE, REGION, REPOSITORY, CloudConfig, Home
 from local.environment import ACCESS_KEY, SECRET_KEY, command_environment
 from local.errors import DeploymentError
 from local.processes import mark
@@ -177,7 +177,12 @@ def _run(
             subprocess.run(
                 command,
                 cwd=folder,
-                env=(environment or command_environment(config)) | mark(config.home.path),
+                env={
+                    **(environment or command_environment(config)),
+                    **mark(config.home.path),
+                    # The CDK's library keeps fingerprints in the home, whatever CDK_HOME is.
+                    "HOME": str(CACHE / "home"),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
 from contracts.manifest import MAX_COLUMNS, Column
 from pipeline.dataset.column_types import fits_int64, infer, is_numeric, is_text, looks_numeric
@@ -26,6 +27,7 @@ from pipeline.errors import InputRejected
 DELIMITERS = (",", "\t", ";", "|")
 
 _SNIFFED_ROWS = 100
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _END = "\0"
 """Put behind the text, where it can be found again: as a row of its own or in an open quote."""
 
@@ -59,7 +61,21 @@ def describe(text: Text) -> tuple[str, Table]:
             " If it is, put a row of names before it."
         )
         table = replace(table, warnings=(*table.warnings, told))
+    if len(header.cells) == 1 and (blank := _blank_lines(sampled)):
+        told = (
+            f"Blank lines are no rows: {blank:,} between the first {len(sampled):,} rows are left "
+            'out, and others may follow. If they stand for missing values, write those as "" or NA.'
+        )
+        table = replace(table, warnings=(*table.warnings, told))
     return delimiter, table
+
+
+def _blank_lines(rows: Sequence[Row]) -> int:
+    """How many blank lines stand between rows of one field."""
+    return sum(
+        after.line - row.line - 1 - len(_LINE_END.findall(row.cells[0]))
+        for row, after in pairwise(rows)
+    )
 
 
 def sniff_delimiter(text: Text) -> str:

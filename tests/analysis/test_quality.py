@@ -52,6 +52,15 @@ def test_constant_and_empty_columns_are_named(column_metrics, normalize_metrics,
     assert quality.score == pytest.approx(100 * 12 / 16)
 
 
+def test_what_is_only_centred_has_no_outliers(column_metrics, normalize_metrics, summary):
+    column = column_metrics(count=4, mean=1e15, std=1e-3)
+
+    quality = assess_quality(normalize_metrics({"fare": column}), summary)
+
+    assert quality.constant_columns == ("fare",)
+    assert quality.outlier_shares == {}
+
+
 def test_a_column_without_values_has_no_outlier_share(summarise):
     assert outlier_shares(summarise({"AA": []})) == {}
 

@@ -99,6 +99,15 @@ def test_a_floor_over_the_bus_is_that_of_its_slowest_way(cupy):
         assert [contender.floor_s for contender in contenders] == pytest.approx(floors)
 
 
+@pytest.mark.parametrize("option", ["--rows", "--columns", "--repetitions", "--workers"])
+def test_options_that_leave_nothing_to_measure_are_refused(option):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--cpu", option, "0"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert f"argument {option}: 0 is less than" in done.stderr
+
+
 def test_the_help_says_what_every_option_does():
     shown = subprocess.run(
         [sys.executable, SCRIPT, "--help"], check=True, capture_output=True, text=True, timeout=60

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +133,19 @@ def test_a_comparison_that_fails_says_its_last_line(
 
     assert done.exit_code == 1
     assert done.stderr.endswith("Error: no space\n")
+
+
+def test_what_ends_the_comparison_ends_its_process(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(100)"
+    stand_ins(monkeypatch, script)
+
+    began = time.monotonic()
+    done = runner.invoke(main, ["compare", "--output", str(tmp_path)])
+
+    assert done.exit_code != 0
+    assert time.monotonic() - began < 50
 
 
 def stand_ins(monkeypatch: pytest.MonkeyPatch, script: str) -> None:

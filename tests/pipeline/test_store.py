@@ -66,7 +66,7 @@ def test_jobs_are_listed_newest_first_page_by_page(store: JobStore) -> None:
 
 
 class EagerTable:
-    """As DynamoDB does and moto does not: a full page has a next one, whether there is one or not."""
+    """As DynamoDB does and moto does not: a full page has a next one, there or not."""
 
     def __init__(self, table) -> None:
         self._table = table

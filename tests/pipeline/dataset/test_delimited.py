@@ -118,3 +118,19 @@ def test_a_first_row_that_looks_like_data_is_told_of(header, told):
     row = ",".join(["3", "4", "5"][: header.count(",") + 1])
     _, table = describe(whole(f"{header}\n{row}\n{row}\n"))
     assert [told in warning for warning in table.warnings] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"),
+    [
+        ("x\n1\n\n2\n\n\n3\n", 3),
+        ('x\n1\n"a\r\nb"\n\n2\n', 1),
+        ("x\r\n1\r\n\r\n2\r\n", 1),
+        ('x\n1\n""\nNA\n2\n\n\n', 0),
+        ("x,y\n1,2\n\n3,4\n", 0),
+    ],
+)
+def test_blank_lines_in_one_column_may_have_been_meant_as_missing_values(text, blank):
+    _, table = describe(whole(text))
+    told = [warning for warning in table.warnings if "Blank lines" in warning]
+    assert [f": {blank} between the first" in warning for warning in told] == [True] * bool(blank)
