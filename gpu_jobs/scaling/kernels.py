@@ -30,7 +30,7 @@ THREADS = 256
 # Values that a thread has in its registers at a time: enough loads under way to hide the memory.
 HELD = 8
 RUN = 8 * THREADS * HELD
-PART_BYTES = 48
+PART_BYTES = 56
 
 OPTIONS = ("--std=c++17",)
 """What the compiler is told, NVRTC."""
@@ -44,9 +44,10 @@ constexpr unsigned ALL = 0xffffffffu;
 constexpr i64 LARGEST = 0x7fffffffffffffffLL;
 constexpr i64 INFINITE = 0x7ff0000000000000LL;
 
-// The moments of some values; low and high are ordered(minimum) and ordered(maximum).
+// The moments of some values; residue is what rounding took off the mean, low and high are
+// ordered(minimum) and ordered(maximum).
 struct Part {
-    double count, nulls, mean, m2;
+    double count, nulls, mean, residue, m2;
     i64 low, high;
 };
 
@@ -58,8 +59,12 @@ __device__ inline Part merged(const Part& a, const Part& b) {
     whole.nulls = a.nulls + b.nulls;
     if (a.count == 0.0 || b.count == 0.0) return whole;
     whole.count = a.count + b.count;
-    const double share = b.count / whole.count, delta = b.mean - a.mean;
-    whole.mean = a.mean + delta * share;
+    const double share = b.count / whole.count;
+    const double delta = (b.mean - a.mean) + (b.residue - a.residue);
+    const double moved = a.residue + delta * share;
+    whole.mean = a.mean + moved;
+    const double added = whole.mean - a.mean;
+    whole.residue = (a.mean - (whole.mean - added)) + (moved - added);
     whole.m2 = a.m2 + b.m2 + delta * delta * (a.count * share);
     whole.low = a.low < b.low ? a.low : b.low;
     whole.high = a.high > b.high ? a.high : b.high;
@@ -162,24 +167,26 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
     __syncthreads();
     if (threadIdx.x) return;
     for (int warp = 1; warp < WARPS; ++warp) add(mine, warps[warp]);
-    Part part = {double(mine.count), double(mine.nulls), 0.0, 0.0, mine.low, mine.high};
+    Part part = {double(mine.count), double(mine.nulls), 0.0, 0.0, 0.0, mine.low, mine.high};
     if (mine.low == mine.high) {
         part.mean = __longlong_as_double(ordered(mine.low));
     } else if (mine.count) {
         const double rest = mine.deviations / mine.count;
         part.mean = shift + rest;
+        part.residue = rest - (part.mean - shift);
         part.m2 = mine.squares - mine.deviations * rest;
     }
     parts[blockIdx.x] = part;
 }
 
-// One thread block to a column. statistics: count, nulls, mean, m2, minimum, maximum by columns.
+// One thread block to a column. statistics: count, nulls, mean, m2, minimum, maximum, residue by
+// columns.
 extern "C" __global__ void merge_runs(
     const Part* parts, i64 runs, i64 columns, double* statistics) {
     __shared__ Part stretches[THREADS];
     const i64 length = (runs + THREADS - 1) / THREADS;
     const i64 start = threadIdx.x * length;
-    Part mine = {0.0, 0.0, 0.0, 0.0, LARGEST, -LARGEST};
+    Part mine = {0.0, 0.0, 0.0, 0.0, 0.0, LARGEST, -LARGEST};
     for (i64 run = start; run < start + length && run < runs; ++run) {
         mine = merged(mine, parts[blockIdx.x * runs + run]);
     }
@@ -198,6 +205,7 @@ extern "C" __global__ void merge_runs(
         column[3 * columns] = whole.m2;
         column[4 * columns] = __longlong_as_double(ordered(whole.low));
         column[5 * columns] = __longlong_as_double(ordered(whole.high));
+        column[6 * columns] = whole.residue;
     }
 }
 
@@ -245,15 +253,16 @@ extern "C" __global__ void standardize_float32(
 
 
 def measure(xp: Any, values: Any, shape: tuple[int, int]) -> Any:
-    """Count, nulls, mean, M2, minimum and maximum of each column; shape (6, columns), on device.
+    """Count, nulls, mean, M2, minimum, maximum and residue of each column; shape (7, columns).
 
     `values` are float64 on the device, column after column, of a `shape` (rows, columns) that is
-    not empty. Launched on the current stream, without waiting.
+    not empty; so is the result. Launched on the current stream, without waiting. The residue is
+    that of `Moments`.
     """
     rows, columns = shape
     runs = -(-rows // RUN)
     parts = xp.empty(columns * runs * PART_BYTES, dtype=xp.uint8)
-    statistics = xp.empty((6, columns), dtype=xp.float64)
+    statistics = xp.empty((7, columns), dtype=xp.float64)
     _launch(xp, "measure_runs", columns * runs, values, rows, runs, parts)
     _launch(xp, "merge_runs", columns, parts, runs, columns, statistics)
     return statistics

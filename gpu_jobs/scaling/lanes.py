@@ -6,7 +6,7 @@ nobody waits for anything but its own stream. Z-scores arrive in pinned memory t
 pool keeps for the next ones when the array is dropped.
 
 A block goes in chunks of 16 MiB. So a worker has at most 48 MiB on the device, a chunk, its
-z-scores and what is left of the chunk before, and 48 bytes for each run of a column
+z-scores and what is left of the chunk before, and 56 bytes for each run of a column
 (`kernels.RUN`), however large the block and the dataset are.
 
 Blocks that lie on the device already are computed there, on the stream that is current.

@@ -101,8 +101,9 @@ def _of_tile(cells: Any, gaps: Sequence[Any]) -> tuple[list[int], list[Moments]]
         _fill(deviation, gaps, 0.0)
         rest = deviation.sum(axis=0)
         m2 = numpy.einsum("ij,ij->j", deviation, deviation) - rest * (rest / counts)
-        mean += rest / counts
-    statistics = (counts, mean, m2, minimum, maximum)
+        corrected = mean + rest / counts
+        residue = rest / counts - (corrected - mean)
+    statistics = (counts, corrected, m2, minimum, maximum, residue)
     of_columns = zip(*(each.tolist() for each in statistics), strict=True)
     return nulls, [_moments(*of_column) for of_column in of_columns]
 
@@ -123,9 +124,11 @@ def _fill(cells: Any, gaps: Sequence[Any], value: float) -> None:
         column[gap] = value
 
 
-def _moments(count: int, mean: float, m2: float, minimum: float, maximum: float) -> Moments:
+def _moments(
+    count: int, mean: float, m2: float, minimum: float, maximum: float, residue: float
+) -> Moments:
     if not count:
         return Moments()
     if minimum == maximum:
         return Moments(count, minimum, 0.0, minimum, maximum)
-    return Moments(count, mean, m2, minimum, maximum)
+    return Moments(count, mean, m2, minimum, maximum, residue)

@@ -96,6 +96,20 @@ def test_a_shift_from_one_outlier_among_nulls_costs_five_digits_at_most(cupy):
     assert moments.m2 == pytest.approx(m2, rel=1e-11)
 
 
+@pytest.mark.parametrize("offset", [1e9, 1e12, 2.0**53])
+def test_far_from_zero_no_merge_costs_digits(cupy, offset):
+    random = numpy.random.default_rng(9)
+    block = offset + random.normal(0.0, 1e3, (5 * kernels.RUN + 77, 1))
+    mean, m2 = exact(block[:, 0])
+    in_many = StandardScaler(1, cupy)
+    for part in numpy.array_split(block, 7):
+        in_many.merge(measured(cupy, part))
+    for scaler in (measured(cupy, block), in_many):
+        moments = scaler.moments_[0]
+        assert moments.mean == pytest.approx(mean, rel=2e-16)
+        assert moments.m2 == pytest.approx(m2, rel=1e-13)
+
+
 def test_numbers_on_both_sides_of_zero_are_put_in_order(cupy):
     block = numpy.array([[-2.0, -5.0], [3.0, -1e-320], [-7.5, -0.5]])
     moments = measured(cupy, block).moments_

@@ -124,6 +124,20 @@ def test_moments_and_z_scores_of_a_small_block(xp):
 
 
 @on_every_device
+@pytest.mark.parametrize("offset", [1e9, 1e12, 2.0**53])
+def test_far_from_zero_no_merge_costs_digits(xp, offset):
+    random = numpy.random.default_rng(9)
+    block = column(*(offset + random.normal(0.0, 1e3, 3 * TILE_ROWS + 77)))
+    whole = block[:, 0].astype(numpy.longdouble)
+    in_many = StandardScaler(1, xp)
+    for part in numpy.array_split(block, 11):
+        in_many.merge(fitted(xp, part))
+    for scaler in (fitted(xp, block), in_many):
+        assert scaler.mean_[0] == pytest.approx(float(whole.mean()), rel=2e-16)
+        assert math.sqrt(scaler.var_[0]) == pytest.approx(float(whole.std()), rel=1e-14)
+
+
+@on_every_device
 def test_nan_stays_nan_and_infinities_become_nan_and_are_counted_apart(xp):
     block = column(1.0, math.nan, math.inf, 3.0, -math.inf, math.nan)
     scaler = fitted(xp, block)
