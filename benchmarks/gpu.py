@@ -116,13 +116,13 @@ def parse_arguments() -> argparse.Namespace:
     )
 
     def number(flag: str, default: int, meaning: str, least: int = 1) -> None:
-        def at_least(text: str) -> int:
+        def whole_number(text: str) -> int:
             if int(text) < least:
                 raise argparse.ArgumentTypeError(f"{text} is less than {least}")
             return int(text)
 
         meaning = f"{meaning}; default: {default}"
-        parser.add_argument(flag, type=at_least, default=default, help=meaning)
+        parser.add_argument(flag, type=whole_number, default=default, help=meaning)
 
     number("--rows", 16_000_000, "of the block; 16 million of 8 columns are 1 GB", least=2)
     number("--columns", 8, "of the block")
