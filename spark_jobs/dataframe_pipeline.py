@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import numpy
 import pyarrow
-from pyspark.sql import Column, DataFrame, SparkSession, functions, types
+from pyspark.sql import DataFrame, SparkSession, types
 from pyspark.sql.pandas.types import from_arrow_type
 
 from contracts.spec import SparkSpec
@@ -92,16 +92,22 @@ def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:
     `group_type` is the Arrow type of the grouping column.
     """
     stored: dict[str, types.DataType] = {name: types.DoubleType() for name in spec.columns}
-    key = functions.lit(None).cast("string")
     if spec.group_by is not None:
         stored[spec.group_by] = spark_type(key_type(group_type))
-        key = _column(spec.group_by)
     schema = types.StructType([types.StructField(*field) for field in stored.items()])
-    values = [
-        _column(name).cast("double").alias(f"c{index}") for index, name in enumerate(spec.columns)
-    ]
+    # Names of our own, so that no expression has to quote the file's.
+    places = {name: f"at{place}" for place, name in enumerate(stored)}
+    key = "CAST(NULL AS STRING)" if spec.group_by is None else places[spec.group_by]
     paths = [hadoop_path(uri) for uri in spec.inputs]
-    return session.read.schema(schema).parquet(*paths).select(key.alias("key"), *values)
+    return (
+        session.read.schema(schema)
+        .parquet(*paths)
+        .toDF(*places.values())
+        .selectExpr(
+            f"{key} AS key",
+            *(f"CAST({places[name]} AS DOUBLE) AS c{i}" for i, name in enumerate(spec.columns)),
+        )
+    )
 
 
 def spark_type(key: Any) -> types.DataType:
@@ -114,10 +120,6 @@ def hadoop_path(uri: str) -> str:
     if not uri.startswith("file:"):
         return uri
     return re.sub(r"[][{}*?\\]", r"\\\g<0>", unquote(uri))
-
-
-def _column(name: str) -> Column:
-    return functions.col("`" + name.replace("`", "``") + "`")
 
 
 def _group_summaries(cells: Sequence[Cell], group_type: Any) -> list[GroupSummary]:
