@@ -241,7 +241,7 @@ def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[C
     resident = xp.asarray(block)
     scaler = fitted(resident, xp)
     read = block.nbytes / copy
-    mean, scale = scaler.mean_, scaler.scale_
+    factors = scaler.factors_
 
     def check(found: Any) -> float:
         return oracle.z_error(device.to_host(found))
@@ -256,7 +256,7 @@ def on_device(device: Device, block: Any, oracle: Oracle, copy: float) -> list[C
         return kernels.measure(xp, resident, resident.shape)
 
     def standardized(dtype: str) -> Any:
-        return kernels.standardize(xp, resident, resident.shape, mean, scale, dtype)
+        return kernels.standardize(xp, resident, resident.shape, factors, dtype)
 
     def check_moments(found: Any) -> float:
         count, _, means, m2, *_ = device.to_host(found)

@@ -64,12 +64,17 @@ class Measured:
         return tuple(name for name in self.columns if name not in others)
 
     @property
+    def too_close(self) -> tuple[str, ...]:
+        """Of these, those whose squared deviations are below float64: z-scores lack digits."""
+        return self._where(self.scaler.too_close_)
+
+    @property
     def centred_only(self) -> tuple[str, ...]:
-        """Of these, those that vary by so little for their size that they pass for constant."""
-        scored = self.scored
+        """Others that vary by so little for their size that they pass for constant."""
+        others = {*self.too_close, *self.too_large, *self.beyond_dtype}
         columns = zip(self.columns, self.scaler.constant_, self.scaler.moments_, strict=True)
         varying = [name for name, constant, m in columns if constant and m.minimum != m.maximum]
-        return tuple(name for name in varying if name in scored)
+        return tuple(name for name in varying if name not in others)
 
     def column_metrics(self) -> dict[str, ColumnMetrics]:
         """The statistics of the columns that get z-scores."""

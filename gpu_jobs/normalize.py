@@ -158,6 +158,12 @@ class _Normalization:
                 f"Column {quoted(name)} is not normalized: its z-scores are beyond the range of "
                 f"{self._manifest.options.dtype}. Ask for float64."
             )
+        for name in measured.too_close if measured else ():
+            warnings.append(
+                f"Column {quoted(name)} varies by so little that its squares are below the range "
+                "of a double: its z-scores lack digits, or it is only centred. Multiply it by a "
+                "power of ten."
+            )
         for name in measured.centred_only if measured else ():
             warnings.append(
                 f"Column {quoted(name)} is centred and not scaled: what varies in it is so little "

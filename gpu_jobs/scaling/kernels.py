@@ -9,7 +9,7 @@ nulls leave fewer values to the shift. Then neighbouring runs are merged by Chan
 in the same order, so that the result depends on the data alone.
 
 The small cards have one float64 unit for 32 or 64 of float32. So a value costs three float64
-operations to measure and four to standardize: minimum, maximum, nulls and infinities are found in
+operations to measure and five to standardize: minimum, maximum, nulls and infinities are found in
 the integers that the values' bits are, and a z-score is a multiplication by the reciprocal of the
 scale, and one step that corrects the product to the quotient.
 
@@ -209,14 +209,15 @@ extern "C" __global__ void merge_runs(
     }
 }
 
-// factors: mean, scale and 1 / scale by columns; `tiles` thread blocks to a column.
+// factors: mean, residue, scale and 1 / scale by columns; `tiles` thread blocks to a column.
 template <typename Out>
 __device__ inline void standardize(
     const double* block, i64 rows, i64 tiles, const double* factors, i64 columns, Out* z) {
     const i64 column = blockIdx.x / tiles;
     const double mean = factors[column];
-    const double scale = factors[columns + column];
-    const double inverse = factors[2 * columns + column];
+    const double residue = factors[columns + column];
+    const double scale = factors[2 * columns + column];
+    const double inverse = factors[3 * columns + column];
     const i64 top = blockIdx.x % tiles * (THREADS * HELD) + threadIdx.x;
     const i64 offset = column * rows;
     double values[HELD];
@@ -228,7 +229,7 @@ __device__ inline void standardize(
 #pragma unroll
     for (int i = 0; i < HELD; ++i) {
         const i64 at = top + i * THREADS;
-        const double deviation = values[i] - mean;
+        const double deviation = (values[i] - mean) - residue;
         const double quotient = deviation * inverse;
         // An infinite quotient makes this infinity less infinity, hence the NaN that it shall be.
         const double rest = fma(-quotient, scale, deviation);
@@ -268,20 +269,18 @@ def measure(xp: Any, values: Any, shape: tuple[int, int]) -> Any:
     return statistics
 
 
-def standardize(
-    xp: Any, values: Any, shape: tuple[int, int], mean: Any, scale: Any, dtype: Any
-) -> Any:
+def standardize(xp: Any, values: Any, shape: tuple[int, int], factors: Any, dtype: Any) -> Any:
     """The z-scores of `values` (as of `measure`), float64 or float32, flat; on the device.
 
-    `mean` and `scale` are NumPy arrays of shape (columns,). The device's result is NumPy's to the
-    last digit but one; float32 below 1.2e-38 is 0, since CuPy has denormals of it flushed.
+    `factors` are those of the scaler, a NumPy array. The device's result is NumPy's to the last
+    digit but one; float32 below 1.2e-38 is 0, since CuPy has denormals of it flushed.
     """
     rows, columns = shape
     tiles = -(-rows // (THREADS * HELD))
-    factors = xp.asarray(numpy.stack([mean, scale, 1.0 / scale]))
+    on_device = xp.asarray(numpy.vstack([factors, 1.0 / factors[2]]))
     z = xp.empty(rows * columns, dtype=dtype)
     name = f"standardize_{numpy.dtype(dtype).name}"
-    _launch(xp, name, columns * tiles, values, rows, tiles, factors, columns, z)
+    _launch(xp, name, columns * tiles, values, rows, tiles, on_device, columns, z)
     return z
 
 

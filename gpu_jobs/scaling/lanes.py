@@ -76,20 +76,23 @@ def measure(xp: Any, block: Any) -> Iterator[tuple[int, int, int, Moments]]:
         yield from _pieces(part[1].start, chunk.shape[0], statistics)
 
 
-def standardize(xp: Any, block: Any, mean: Any, scale: Any, dtype: Any) -> Any:
-    """(block - mean) / scale as a new array of `dtype`, where the block lies; NaN if not finite."""
+def standardize(xp: Any, block: Any, factors: Any, dtype: Any) -> Any:
+    """The block's z-scores as a new array of `dtype`, where the block lies; NaN if not finite.
+
+    `factors` are those of the scaler.
+    """
     if isinstance(block, xp.ndarray):
         values = xp.asfortranarray(block, dtype=xp.float64)
-        z = kernels.standardize(xp, values, block.shape, mean, scale, dtype)
+        z = kernels.standardize(xp, values, block.shape, factors, dtype)
         return z.reshape(block.shape, order="F")
     lane = _lane(xp)
     scaled = _pinned(xp, math.prod(block.shape), dtype)
     done = 0
     for part in _chunks(*block.shape):
-        chunk, columns = block[part], part[1]
+        chunk = block[part]
         with lane.stream:
             values = lane.upload(chunk)
-            z = kernels.standardize(xp, values, chunk.shape, mean[columns], scale[columns], dtype)
+            z = kernels.standardize(xp, values, chunk.shape, factors[:, part[1]], dtype)
             lane.download(z, scaled[done : done + len(z)])
         done += len(z)
     return scaled.reshape(block.shape, order="F")

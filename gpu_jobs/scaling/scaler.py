@@ -11,12 +11,14 @@ NaN, null          no value: counted in `nulls_`, left out of the moments, NaN a
 ±infinity          no value: counted in `non_finite_`, left out of the moments, NaN as z-score
 a constant         standard deviation 0, z-scores 0; also where it is one but for rounding
 denormals alone    their squares are below float64: a constant, so their z-scores are deviations
+below 1e-146       where the variance is denormal or nearly, z-scores lose digits: see `too_close_`
 beyond 1e154       where squared deviations are beyond float64, M2 is not finite: no z-scores
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +27,9 @@ import numpy
 from contracts.moments import Moments, is_constant
 from gpu_jobs.scaling import lanes, tiles
 from gpu_jobs.scaling.block import Block
+
+SMALLEST_VARIANCE = sys.float_info.min / sys.float_info.epsilon
+"""Squared deviations that matter to a smaller one are denormal, which costs them digits."""
 
 
 class StandardScaler:
@@ -88,9 +93,20 @@ class StandardScaler:
             return is_constant(self.n_samples_seen_, self.mean_, self.var_)
 
     @property
+    def too_close_(self) -> Any:
+        """Whether each column's values differ, and their squared deviations are below float64."""
+        differ = numpy.array([m.minimum != m.maximum for m in self.moments_])
+        return differ & (self.var_ < SMALLEST_VARIANCE)
+
+    @property
     def scale_(self) -> Any:
         """What deviations are divided by: the standard deviation, 1 in a constant column."""
         return numpy.where(self.constant_, 1.0, numpy.sqrt(self.var_))
+
+    @property
+    def factors_(self) -> Any:
+        """Each column's mean, what rounding took off it, and scale; shape (3, columns)."""
+        return numpy.array([self.mean_, [m.residue for m in self.moments_], self.scale_])
 
     def partial_fit(self, block: Any) -> StandardScaler:
         """Take the block's values into the moments."""
@@ -124,8 +140,8 @@ class StandardScaler:
         """
         block = self._block(block)
         if self._xp is numpy or not block.shape[0]:
-            return tiles.standardize(block, self.mean_, self.scale_, dtype, complete)
-        return lanes.standardize(self._xp, block, self.mean_, self.scale_, dtype)
+            return tiles.standardize(block, self.factors_, dtype, complete)
+        return lanes.standardize(self._xp, block, self.factors_, dtype)
 
     def _block(self, block: Any) -> Any:
         is_on_device = self._xp is not numpy and isinstance(block, self._xp.ndarray)

@@ -45,25 +45,29 @@ def measure(block: Block) -> Iterator[tuple[int, int, int, Moments]]:
             yield index, len(cells), nulls, moments
 
 
-def standardize(block: Block, mean: Any, scale: Any, dtype: Any, complete: bool) -> Any:
-    """(block - mean) / scale as a new array of `dtype`, NaN where that is not finite.
+def standardize(block: Block, factors: Any, dtype: Any, complete: bool) -> Any:
+    """The block's z-scores as a new array of `dtype`, NaN where they are not finite.
 
-    With `complete` it is known to be, but for the nulls.
+    `factors` are those of the scaler. With `complete` all z-scores are known to be finite, but for
+    the nulls.
     """
     z = numpy.empty(block.shape, dtype, order="F")
     with numpy.errstate(over="ignore", invalid="ignore"):
         for part in _tiles(*block.shape):
-            tile, scaled, columns = block[part], z[part], part[1]
+            tile, scaled = block[part], z[part]
+            mean, residue, scale = factors[:, part[1]]
             deviation = scaled if z.dtype == numpy.float64 else numpy.empty(scaled.shape, order="F")
             for index, values in enumerate(tile.values):
                 numpy.subtract(
                     values,
-                    mean[columns][index],
+                    mean[index],
                     out=deviation[:, index],
                     dtype=numpy.float64,
                     casting="unsafe",
                 )
-            numpy.divide(deviation, scale[columns], out=scaled, casting="same_kind")
+                if residue[index]:
+                    deviation[:, index] -= residue[index]
+            numpy.divide(deviation, scale, out=scaled, casting="same_kind")
             if not complete and not (present := numpy.isfinite(scaled)).all():
                 numpy.copyto(scaled, numpy.nan, where=~present)
             _fill(scaled, tile.nulls, numpy.nan)

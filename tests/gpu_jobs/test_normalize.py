@@ -237,6 +237,15 @@ def test_a_column_that_is_centred_only_is_told(cloud):
     assert warning.startswith("Column 'id' is centred and not scaled")
 
 
+@pytest.mark.parametrize("unit", [1e-160, 1e-170])
+def test_a_column_whose_squares_underflow_is_told_to_lack_digits(cloud, unit):
+    rows = "".join(f"{n % 7 * unit},{n % 7}\n" for n in range(100))
+    cloud.put("input/f.csv", f"x,a\n{rows}".encode())
+    assert cloud.normalize(cloud.manifest(Format.CSV, dict.fromkeys(("x", "a"), "double"))) == 0
+    (warning,) = cloud.marker().warnings
+    assert warning.startswith("Column 'x' varies by so little that its squares are below")
+
+
 def test_a_column_without_z_scores_is_not_told_to_be_centred(cloud):
     cloud.put("input/f.csv", b"huge,a\n1e308,1\n-1e308,2\n5e307,3\n")
     columns = dict.fromkeys(("huge", "a"), "double")

@@ -97,17 +97,21 @@ def test_a_shift_from_one_outlier_among_nulls_costs_five_digits_at_most(cupy):
 
 
 @pytest.mark.parametrize("offset", [1e9, 1e12, 2.0**53])
-def test_far_from_zero_no_merge_costs_digits(cupy, offset):
+def test_far_from_zero_neither_merging_nor_rounding_costs_digits(cupy, offset):
     random = numpy.random.default_rng(9)
     block = offset + random.normal(0.0, 1e3, (5 * kernels.RUN + 77, 1))
     mean, m2 = exact(block[:, 0])
     in_many = StandardScaler(1, cupy)
     for part in numpy.array_split(block, 7):
         in_many.merge(measured(cupy, part))
+    whole = block[:, 0].astype(numpy.longdouble) - offset
     for scaler in (measured(cupy, block), in_many):
         moments = scaler.moments_[0]
         assert moments.mean == pytest.approx(mean, rel=2e-16)
         assert moments.m2 == pytest.approx(m2, rel=1e-13)
+        z = scaler.transform(block)[:, 0]
+        expected = (whole - whole.mean()) / scaler.scale_[0]
+        numpy.testing.assert_allclose(z, expected, rtol=1e-14, atol=1e-15)
 
 
 def test_numbers_on_both_sides_of_zero_are_put_in_order(cupy):

@@ -125,16 +125,19 @@ def test_moments_and_z_scores_of_a_small_block(xp):
 
 @on_every_device
 @pytest.mark.parametrize("offset", [1e9, 1e12, 2.0**53])
-def test_far_from_zero_no_merge_costs_digits(xp, offset):
+def test_far_from_zero_neither_merging_nor_rounding_costs_digits(xp, offset):
     random = numpy.random.default_rng(9)
     block = column(*(offset + random.normal(0.0, 1e3, 3 * TILE_ROWS + 77)))
     whole = block[:, 0].astype(numpy.longdouble)
+    deviation = (whole - offset) - (whole - offset).mean()
     in_many = StandardScaler(1, xp)
     for part in numpy.array_split(block, 11):
         in_many.merge(fitted(xp, part))
     for scaler in (fitted(xp, block), in_many):
         assert scaler.mean_[0] == pytest.approx(float(whole.mean()), rel=2e-16)
         assert math.sqrt(scaler.var_[0]) == pytest.approx(float(whole.std()), rel=1e-14)
+        z = to_host(xp, scaler.transform(block))[:, 0]
+        numpy.testing.assert_allclose(z, deviation / scaler.scale_[0], rtol=1e-15, atol=1e-15)
 
 
 @on_every_device
@@ -207,6 +210,13 @@ def test_denormals_alone_have_their_deviations_for_z_scores(xp):
     assert scaler.scale_.tolist() == [1.0]
     z = to_host(xp, scaler.transform(block))[:2, 0]
     assert z == pytest.approx([-1e-310, 1e-310], rel=1e-10, abs=0)
+
+
+@on_every_device
+def test_only_values_too_close_to_square_are_told_to_be(xp):
+    block = numpy.array([[0.0, 0.0, 0.0, 3.0], [1e-170, 1e-150, 1e-145, 3.0], [math.nan] * 4])
+    assert fitted(xp, block).too_close_.tolist() == [True, True, False, False]
+    assert not StandardScaler(1, xp).too_close_.any()
 
 
 @on_every_device
