@@ -29,7 +29,7 @@ from cli.text import count, printable
 def dead_letters(
     job_id: str | None, kind: str | None, redrive: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """List the messages that could not be handled, with the reasons, or redrive them."""
+    """List messages that could not be handled, or redrive them."""
     if dry_run and not redrive:
         raise click.UsageError("--dry-run goes with --redrive.")
     api = Api(use_target().api_url)

@@ -54,12 +54,12 @@ Document = dict[str, Any]
 )
 @json_option
 def loadtest(total: int, computed: int, as_json: bool) -> None:
-    """Upload many small jobs to the local cloud at once, and see each of them to its end.
+    """Load the local cloud with many small jobs at once.
 
-    It is the coordination that is loaded: functions, queues, records and events are those of any
-    job. One job is computed first; all but --computed of the others are given its results, after
-    a random delay of up to two seconds, in the place of a Batch job and a Spark run. The exit code
-    is 0 only when every job has been done, and done once.
+    Each of them is seen to its end. It is the coordination that is loaded: functions, queues,
+    records and events are those of any job. One job is computed first; all but --computed of the
+    others are given its results, after a random delay of up to two seconds, in the place of a Batch
+    job and a Spark run. The exit code is 0 only when every job has been done, and done once.
     """
     cloud = current(home_from_environment())
     if cloud is None:

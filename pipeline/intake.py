@@ -108,7 +108,7 @@ class Intake:
                 replace(arriving, fingerprint=fingerprint(files)),
                 delay_seconds=next_look_seconds(waited, self._settings.quiet_period_seconds),
             )
-            return self._seen(job)
+            return self._seen(job, look.awaited)
         return self._validate(job, files, started_at, partition_warnings(files, upload.folder))
 
     def _files(self, upload: Upload) -> tuple[SourceObject, ...]:
@@ -177,10 +177,10 @@ class Intake:
             job = self._store.get(job.job_id)
         return job
 
-    def _seen(self, job: Job) -> Job:
+    def _seen(self, job: Job, awaited: str) -> Job:
         """Note that a folder was looked at, so that its job is not taken for a silent one."""
         with suppress(LostRace):
-            return self._store.save(job.seen_arriving(now()))
+            return self._store.save(job.seen_arriving(awaited, now()))
         return job
 
     def _announced(self, job: Job) -> Job:

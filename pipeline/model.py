@@ -284,12 +284,13 @@ class Job:
         """This job, about which dead letters of those kinds are on their way again."""
         return self._noting(now, "job", "redriven", kinds)
 
-    def seen_arriving(self, now: str) -> Job:
-        """This job over a folder that may not be whole yet."""
+    def seen_arriving(self, awaited: str, now: str) -> Job:
+        """This job over a folder that may not be whole yet; `awaited` says why."""
         job = replace(self, updated_at=now)
-        if self.history and self.history[-1].event == ARRIVING:
+        last = self.history[-1] if self.history else None
+        if last and (last.event, last.detail) == (ARRIVING, awaited):
             return job
-        return job._noting(now, "job", ARRIVING, "until the folder does not change any more")
+        return job._noting(now, "job", ARRIVING, awaited)
 
     def resumed(self, now: str) -> Job:
         """This job, whose function was called again."""

@@ -21,14 +21,11 @@ from typing import Any
 from pyspark.sql import DataFrame, functions
 
 from contracts.summary import OUTLIER_Z, ColumnSummary
+from spark_jobs.correlation import WORST_CANCELLATION
 from spark_jobs.long_form import Cell, Pair, by_group, correlations
 
 MOST_COLUMNS = 12
 """More of them have too many patterns of nulls, and pairs that take too long to compile."""
-
-WORST_CANCELLATION = 1e-3
-"""Digits are lost when less than this of the sum of squares is left: three of the sixteen, and a
-sum of many millions of squares loses another three or four; nine are asked for."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy
 
+from spark_jobs.correlation import WORST_CANCELLATION
 from spark_jobs.group_moments import merge_moments
 
 Array = Any
@@ -22,10 +23,6 @@ Array = Any
 
 TILE_ROWS = 16_384
 """Of few columns they stay near the core while one NumPy call after the other passes over them."""
-
-WORST_CANCELLATION = 1e-3
-"""A pair is computed again when less than this of the sum of squares is left: at most three of
-the sixteen digits are lost, and nine are asked for."""
 
 
 @dataclass(frozen=True)

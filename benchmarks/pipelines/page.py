@@ -28,8 +28,9 @@ def page(findings: Findings) -> str:
         _row(["---:"] * (len(headings) - 1) + ["---"]),
         *(_row(_cells(size)) for size in findings.sizes),
         "",
-        f"Medians, warm, {findings.columns} columns in 5 groups, {count(findings.cores, 'core')}. "
-        f"The speed-up is RDD's time over DataFrame's. {findings.measured_at}, by",
+        f"Medians, of {_runs(findings)} of RDD and DataFrame each, warm, {findings.columns} "
+        f"columns in 5 groups, {count(findings.cores, 'core')}. The speed-up is RDD's time over "
+        f"DataFrame's. {findings.measured_at}, by",
         "",
         f"    {findings.command}",
         "",
@@ -51,6 +52,13 @@ def _cells(size: SizeFindings) -> list[str]:
         seconds(size.baseline.median_s if size.baseline else None),
         size.verdict if size.agree else f"{size.verdict} The summaries differ.",
     ]
+
+
+def _runs(findings: Findings) -> str:
+    """How many timed runs the Spark pipelines had."""
+    numbers = {len(one.runs_s) for size in findings.sizes for one in (size.rdd, size.dataframe)}
+    fewest, most = min(numbers), max(numbers)
+    return count(most, "run") if fewest == most else f"{fewest} to {most} runs"
 
 
 def _row(cells: list[str] | tuple[str, ...]) -> str:

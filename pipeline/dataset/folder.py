@@ -68,6 +68,15 @@ class Look:
     uploads: Collection[str]
     waited_seconds: float
 
+    @property
+    def awaited(self) -> str:
+        """What keeps the folder from being whole, in words."""
+        if self.uploads:
+            return "for the uploads that are in progress"
+        if not self.files:
+            return "for a data file beside _SUCCESS"
+        return "until the folder does not change any more"
+
 
 def has_arrived(look: Look, folder: str, earlier_fingerprint: str) -> bool:
     """Whether nothing changed since the earlier look and nothing is under way.

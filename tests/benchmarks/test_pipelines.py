@@ -103,6 +103,7 @@ def test_the_page_has_a_row_for_each_size():
     rows = [line for line in lines if line.startswith("| ") and "records/s" in line]
     assert rows[0].startswith("| 1,000 | 500 ms | 250 ms | 2.00 (2.00 to 2.00) | 2,000 records/s |")
     assert len(rows) == 2
+    assert any(line.startswith("Medians, of 3 runs of RDD and DataFrame each") for line in lines)
     assert "    bigdata compare" in lines
 
 

@@ -367,7 +367,9 @@ def test_a_multipart_upload_in_progress_holds_the_folder_back(world, arriving):
 def test_an_empty_folder_is_rejected_after_a_quarter_of_an_hour(world, arriving):
     message = arriving()
     earlier = replace(message, since=later(now(), -EMPTY_FOR_SECONDS / 2))
-    assert world.intake.settle(earlier).status is Status.VALIDATING
+    waiting = world.intake.settle(earlier)
+    assert waiting.status is Status.VALIDATING
+    assert waiting.history[-1].detail == "for a data file beside _SUCCESS"
     ((_, delay),) = world.messages()
     assert delay == EMPTY_FOR_SECONDS / 2 // 10
     long_ago = replace(message, since=later(now(), -EMPTY_FOR_SECONDS))

@@ -86,9 +86,11 @@ def test_the_fullest_job_fits_into_an_item() -> None:
     assert len(to_json(job).encode()) < ITEM_BYTES
 
 
-def test_a_folder_that_is_waited_for_has_one_line_in_the_history() -> None:
-    job = replace(JOB, status=Status.VALIDATING).entered().seen_arriving(TIME).seen_arriving(TIME)
-    assert [line.event for line in job.history] == ["VALIDATING", "waiting"]
+def test_a_folder_that_is_waited_for_has_a_line_in_the_history_for_each_reason() -> None:
+    job = replace(JOB, status=Status.VALIDATING).entered()
+    for awaited in ("for a file", "for a file", "for an upload", "for an upload"):
+        job = job.seen_arriving(awaited, TIME)
+    assert [line.detail for line in job.history[1:]] == ["for a file", "for an upload"]
 
 
 def test_the_history_forgets_its_oldest_lines() -> None:

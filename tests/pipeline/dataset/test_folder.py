@@ -108,6 +108,12 @@ def test_a_folder_that_never_settles_has_an_hour():
     assert "'datasets/taxi/b'" in uploading.message
 
 
+def test_a_look_tells_what_the_folder_waits_for():
+    assert "data file" in Look((), [], 0).awaited
+    assert "uploads" in Look((), ["datasets/taxi/b"], 0).awaited
+    assert "change" in Look(files("a"), [], 0).awaited
+
+
 def test_looks_are_never_closer_than_the_quiet_period_and_grow_rarer():
     waits = [next_look_seconds(waited, 30) for waited in (0, 300, 900, UNSETTLED_FOR_SECONDS)]
     assert waits == [30, 30, 90, 360]
