@@ -17,7 +17,8 @@ class Moments:
     """`m2` is the sum of squared deviations from the mean. Empty: count 0, min and max None.
 
     `residue` is what rounding took off the mean. Far from 0 it is as large as many a difference
-    between the means of two sets, so that without it each merge would cost digits of `m2`.
+    between the means of two sets, so that without it each merge would cost digits of `m2`, and
+    each z-score some of its own.
     """
 
     count: int = 0

@@ -65,7 +65,7 @@ class Measured:
 
     @property
     def too_close(self) -> tuple[str, ...]:
-        """Of these, those whose squared deviations are below float64: z-scores lack digits."""
+        """Columns that vary, though by so little that their z-scores may lack digits."""
         return self._where(self.scaler.too_close_)
 
     @property

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ class _Normalization:
         self._folder = folder
         self._quarantine = Quarantine(folder / "quarantine.jsonl")
         self._dataset: Dataset = open_dataset(manifest, s3, folder, self._quarantine)
+        self._measured: Measured | None = None
 
     def run(self, use_gpu: bool) -> int:
         started = time.monotonic()
@@ -112,13 +114,14 @@ class _Normalization:
             return REJECTED
         self._upload_quarantine()
         self._write_metrics(measured, device, time.monotonic() - started)
-        self._attempt.leave(self._warnings(measured))
+        self._attempt.leave(self._warnings())
         return 0
 
     def _measure(self, device: Device) -> Measured:
         check_disk(self._manifest, self._folder)
         dtype = self._manifest.options.dtype
         measured = measure(self._dataset, device, self._manifest.group_by, dtype)
+        self._measured = measured
         bad = self._quarantine.first
         if bad and self._quarantine.count > measured.rows:
             raise RejectedError(
@@ -140,7 +143,7 @@ class _Normalization:
             self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
             part.path.unlink()
 
-    def _warnings(self, measured: Measured | None = None) -> tuple[str, ...]:
+    def _warnings(self) -> tuple[str, ...]:
         # First what loses rows and z-scores, since the marker does not take endless warnings.
         warnings = []
         if bad := self._quarantine.first:
@@ -148,33 +151,15 @@ class _Normalization:
                 f"Bad rows are kept aside in {QUARANTINE_NAME}: {self._quarantine.count:,}. "
                 f"The first, {bad.where}: {bad.reason}."
             )
-        for name in measured.too_large if measured else ():
-            warnings.append(
-                f"Column {quoted(name)} is not normalized: its squares are beyond the range of a "
-                "double."
-            )
-        for name in measured.beyond_dtype if measured else ():
-            warnings.append(
-                f"Column {quoted(name)} is not normalized: its z-scores are beyond the range of "
-                f"{self._manifest.options.dtype}. Ask for float64."
-            )
-        for name in measured.too_close if measured else ():
-            warnings.append(
-                f"Column {quoted(name)} varies by so little that its squares are below the range "
-                "of a double: its z-scores lack digits, or it is only centred. Multiply it by a "
-                "power of ten."
-            )
-        for name in measured.centred_only if measured else ():
-            warnings.append(
-                f"Column {quoted(name)} is centred and not scaled: what varies in it is so little "
-                "for the size of its values that it may be rounding."
-            )
-        if measured and measured.too_many_groups and self._manifest.group_by:
-            warnings.append(
-                f"The rows are not grouped: column {quoted(self._manifest.group_by)}, which was "
-                f"chosen by default, has more than {MOST_GROUPS:,} different values. Choose "
-                "another one with group-by."
-            )
+        if self._measured:
+            warnings += _column_warnings(self._measured)
+            by_default = not self._manifest.options.group_by
+            if self._measured.too_many_groups and by_default and self._manifest.group_by:
+                warnings.append(
+                    f"The rows are not grouped: column {quoted(self._manifest.group_by)}, which "
+                    f"was chosen by default, has more than {MOST_GROUPS:,} different values. "
+                    "Choose another one with group-by."
+                )
         return (*warnings, *self._dataset.warnings)
 
     def _upload_quarantine(self) -> None:
@@ -198,6 +183,30 @@ class _Normalization:
         path = self._folder / METRICS_NAME
         path.write_text(to_json(metrics), encoding="utf-8")
         self._attempt.upload(path, METRICS_NAME)
+
+
+def _column_warnings(measured: Measured) -> Iterator[str]:
+    for name in measured.too_large:
+        yield (
+            f"Column {quoted(name)} is not normalized: the sum of its squares is beyond the range "
+            "of a double. Divide it by a power of ten."
+        )
+    for name in measured.beyond_dtype:
+        yield (
+            f"Column {quoted(name)} is not normalized: its z-scores are beyond the range of "
+            f"{measured.dtype}. Ask for float64."
+        )
+    for name in measured.too_close:
+        yield (
+            f"Column {quoted(name)} varies by so little that its squares are below the range of a "
+            "double: its z-scores may lack digits, or it is only centred. Multiply it by a power "
+            "of ten."
+        )
+    for name in measured.centred_only:
+        yield (
+            f"Column {quoted(name)} is centred and not scaled: what varies in it is so little for "
+            "the size of its values that it may be rounding."
+        )
 
 
 def _too_many_groups(column: str) -> RejectedError:

@@ -1,12 +1,12 @@
-"""What both pipelines' correlations have in common: their matrix, and when digits are lost."""
+"""What both pipelines have in common: the matrix of correlations, and when digits are lost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 WORST_CANCELLATION = 1e-3
-"""Digits are lost when less than this of a sum of squares is left: three of the sixteen, and a sum
-of many millions of squares loses another three or four; nine are asked for."""
+"""When less than this of a sum of squares is left, more than three of the sixteen digits are lost,
+and a sum of many millions of squares loses another three or four; nine are asked for."""
 
 Matrix = tuple[tuple[float | None, ...], ...]
 

@@ -5,14 +5,14 @@ Moments are float64 and population ones (ddof 0). What becomes of the values of 
 float64            taken as they are, denormals too
 float32, float16   taken exactly
 whole numbers      taken exactly up to 2^53, beyond rounded to the nearest float64
-decimals           rounded to the nearest float64
+decimals           rounded to float64, to within two units where there are more than 15 digits
 booleans           0 and 1
 NaN, null          no value: counted in `nulls_`, left out of the moments, NaN as z-score
 ±infinity          no value: counted in `non_finite_`, left out of the moments, NaN as z-score
 a constant         standard deviation 0, z-scores 0; also where it is one but for rounding
 denormals alone    their squares are below float64: a constant, so their z-scores are deviations
-below 1e-146       where the variance is denormal or nearly, z-scores lose digits: see `too_close_`
-beyond 1e154       where squared deviations are beyond float64, M2 is not finite: no z-scores
+below 1e-154       where the variance is denormal, z-scores lose digits: see `too_close_`
+beyond 1e154       where squared deviations, or their sum, are beyond float64: no z-scores
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ import numpy
 from contracts.moments import Moments, is_constant
 from gpu_jobs.scaling import lanes, tiles
 from gpu_jobs.scaling.block import Block
-
-SMALLEST_VARIANCE = sys.float_info.min / sys.float_info.epsilon
-"""Squared deviations that matter to a smaller one are denormal, which costs them digits."""
 
 
 class StandardScaler:
@@ -94,9 +91,9 @@ class StandardScaler:
 
     @property
     def too_close_(self) -> Any:
-        """Whether each column's values differ, and their squared deviations are below float64."""
-        differ = numpy.array([m.minimum != m.maximum for m in self.moments_])
-        return differ & (self.var_ < SMALLEST_VARIANCE)
+        """Whether each column's values differ, and their variance is denormal or 0."""
+        differ = numpy.array([m.minimum != m.maximum for m in self.moments_], dtype=bool)
+        return differ & (self.var_ < sys.float_info.min)
 
     @property
     def scale_(self) -> Any:
@@ -153,4 +150,6 @@ def _largest(moments: Moments, scale: float) -> float:
         return 0.0
     if not math.isfinite(moments.m2):
         return math.inf
-    return max(moments.maximum - moments.mean, moments.mean - moments.minimum) / scale
+    low = (moments.minimum - moments.mean) - moments.residue
+    high = (moments.maximum - moments.mean) - moments.residue
+    return max(-low, high) / scale

@@ -25,6 +25,9 @@ TILE = 2**18
 
 TILE_ROWS = 2**17
 
+STRIP = 256
+"""Squares that are added up one after the other."""
+
 BLOCK = 2**20
 """Values of a block: some tiles' worth, since each block costs a little for each column."""
 
@@ -104,12 +107,22 @@ def _of_tile(cells: Any, gaps: Sequence[Any]) -> tuple[list[int], list[Moments]]
         deviation = numpy.subtract(cells, mean, out=cells)
         _fill(deviation, gaps, 0.0)
         rest = deviation.sum(axis=0)
-        m2 = numpy.einsum("ij,ij->j", deviation, deviation) - rest * (rest / counts)
+        m2 = _squares(deviation) - rest * (rest / counts)
         corrected = mean + rest / counts
         residue = rest / counts - (corrected - mean)
     statistics = (counts, corrected, m2, minimum, maximum, residue)
     of_columns = zip(*(each.tolist() for each in statistics), strict=True)
     return nulls, [_moments(*of_column) for of_column in of_columns]
+
+
+def _squares(cells: Any) -> Any:
+    """The sum of squares of each column, strip by strip: rounding adds up within one alone."""
+    columns = cells.T
+    whole = len(cells) // STRIP * STRIP
+    strips = columns[:, :whole].reshape(len(columns), -1, STRIP)
+    beyond = columns[:, whole:]
+    of_strips = numpy.einsum("ijk,ijk->ij", strips, strips)
+    return of_strips.sum(axis=1) + numpy.einsum("ij,ij->i", beyond, beyond)
 
 
 def _summed(cells: Any, gaps: Sequence[Any]) -> tuple[Any, Any, Any]:

@@ -68,7 +68,7 @@ def spark_submit_arguments(
         "-XX:+UseSerialGC",
         # Room for Spark's classes, or making it step by step takes four full collections.
         "-XX:MetaspaceSize=256m",
-        # Of many rows the heap else stays so small that each run over them collects it whole.
+        # Over many rows the heap would stay so small that each run collects it whole.
         *("-XX:MinHeapFreeRatio=80", "-XX:MaxHeapFreeRatio=90"),
         "-XX:-UsePerfData",
         f"-Djava.io.tmpdir={folder}",

@@ -334,6 +334,23 @@ def test_a_few_bad_rows_are_kept_aside_with_a_warning(cloud):
     assert "quarantine/rows.jsonl" in [file.name for file in cloud.marker().files]
 
 
+@pytest.mark.parametrize(
+    ("cells", "dtype", "reason"),
+    [
+        (b"1e200\n-1e200\n", "float64", "the sum of its squares is beyond"),
+        (b"1e160\n1.0000000000000002e160\n", "float32", "its z-scores are beyond"),
+    ],
+)
+def test_a_rejected_dataset_says_why_no_column_is_left(cloud, cells, dtype, reason):
+    cloud.put("input/f.csv", b"x\n" + cells)
+    manifest = cloud.manifest(Format.CSV, {"x": "double"}, options=Options(dtype=dtype))
+    assert cloud.normalize(manifest) == 65
+    marker = cloud.marker()
+    assert marker.error.code == "no_numeric_column"
+    (warning,) = marker.warnings
+    assert reason in warning
+
+
 def test_text_in_the_only_number_column_is_rejected(cloud):
     cloud.put("input/f.csv", b"a,b\n1,x\ntwo,y\n")
     assert cloud.normalize(cloud.manifest(Format.CSV, {"a": "int64", "b": "string"})) == 65

@@ -141,6 +141,15 @@ def test_far_from_zero_neither_merging_nor_rounding_costs_digits(xp, offset):
 
 
 @on_every_device
+@pytest.mark.parametrize("rows", [TILE_ROWS, 1_000, 255])
+def test_many_squares_of_the_same_size_cost_no_digits(xp, rows):
+    block = numpy.full((rows, 2), 0.1)
+    block[7] = [-5.0, 9.0]
+    exact = numpy.asarray(block, numpy.longdouble).std(axis=0).astype(float)
+    assert numpy.sqrt(fitted(xp, block).var_) == pytest.approx(exact, rel=4e-15)
+
+
+@on_every_device
 def test_nan_stays_nan_and_infinities_become_nan_and_are_counted_apart(xp):
     block = column(1.0, math.nan, math.inf, 3.0, -math.inf, math.nan)
     scaler = fitted(xp, block)
@@ -214,7 +223,7 @@ def test_denormals_alone_have_their_deviations_for_z_scores(xp):
 
 @on_every_device
 def test_only_values_too_close_to_square_are_told_to_be(xp):
-    block = numpy.array([[0.0, 0.0, 0.0, 3.0], [1e-170, 1e-150, 1e-145, 3.0], [math.nan] * 4])
+    block = numpy.array([[0.0, 0.0, 0.0, 3.0], [1e-170, 1e-156, 1e-150, 3.0], [math.nan] * 4])
     assert fitted(xp, block).too_close_.tolist() == [True, True, False, False]
     assert not StandardScaler(1, xp).too_close_.any()
 
