@@ -18,6 +18,9 @@ export UV_CACHE_DIR := $(CURDIR)/build/cache/uv
 export CDK_HOME := $(CURDIR)/build/cache/cdk
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/cache/jsii
 export CDK_DISABLE_CLI_TELEMETRY := true
+# What is temporary stays below this folder too.
+export TMPDIR := $(CURDIR)/build/tmp
+$(shell mkdir -p "$(TMPDIR)")
 # Compiled modules are kept when they are first imported; compiling all of them costs more.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -85,10 +88,12 @@ bench-quick: .venv/.bench ## The same with 1 million rows, within a minute
 .PHONY: compare-tools
 compare-tools: ready .venv/.bench ## What `bigdata compare` adds: Polars, matplotlib
 
+# The CDK's library keeps fingerprints in the home, whatever CDK_HOME is.
 .PHONY: synth
 synth: tools ## Build what AWS will run and synthesize the stacks to cdk.out
 	$(BIN)/python -m stacks.artifacts aws
-	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk synth --quiet --no-notices
+	HOME="$(CURDIR)/build/cache/home" PATH="$(CURDIR)/$(BIN):$$PATH" \
+		node_modules/.bin/cdk synth --quiet --no-notices
 
 .PHONY: clean
 clean: ## Stop the local cloud and remove everything that was made here

@@ -134,6 +134,8 @@ class CsvFile:
         return f"{number} of {self._source.key}"
 
     def _translate(self, error: Exception) -> Exception:
+        if isinstance(error, MisfitError):
+            return error
         message = str(error)
         if "straddling" in message:
             return RejectedError(

@@ -11,9 +11,11 @@ import pyarrow
 import pyarrow.csv
 
 from contracts.manifest import FALSE_SPELLINGS, NULL_SPELLINGS, TRUE_SPELLINGS
+from gpu_jobs.errors import MisfitError
 from gpu_jobs.quarantine import MAX_TEXT
 from gpu_jobs.readers.column_check import check_names
 from gpu_jobs.readers.text_stream import BLOCK_BYTES
+from gpu_jobs.readers.text_types import whole_numbers
 
 MAX_RAGGED_RUN = 100_000
 """Ragged rows with no good block of rows in between; more of them are not worth keeping."""
@@ -61,6 +63,7 @@ class CsvParser:
 
     def __init__(self, types: Mapping[str, Any], delimiter: str, key: str) -> None:
         self._types = types
+        self._whole = [name for name, type_ in types.items() if type_ == pyarrow.int64()]
         self._delimiter = delimiter
         self._key = key
         self._header: list[str] | None = None
@@ -91,8 +94,8 @@ class CsvParser:
                 # Parses on this thread, where what `_open` gives would leave it to another one.
                 options = self._options(parsed.keep_aside, file.size(), quoted)
                 found = pyarrow.csv.read_csv(file, **options).to_batches()
-            parsed.batches = [batch.select(list(self._types)) for batch in found]
-        except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
+            parsed.batches = [self._typed(batch) for batch in found]
+        except (pyarrow.ArrowInvalid, UnicodeDecodeError, MisfitError) as error:
             parsed.error = error
         return parsed
 
@@ -102,9 +105,9 @@ class CsvParser:
         try:
             file = pyarrow.PythonFile(text, mode="r")
             for batch in self._open(file, parsed.keep_aside, BLOCK_BYTES):
-                yield Parsed([batch.select(list(self._types))], ragged=parsed.ragged)
+                yield Parsed([self._typed(batch)], ragged=parsed.ragged)
                 parsed.ragged = []
-        except (pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
+        except (pyarrow.ArrowInvalid, UnicodeDecodeError, MisfitError) as error:
             parsed.error = error
         yield parsed
 
@@ -114,6 +117,19 @@ class CsvParser:
             check_names(reader.schema.names, list(self._types), self._key)
             self._header = reader.schema.names
         return reader
+
+    def _typed(self, batch: Any) -> Any:
+        """A batch as it is read, with the columns of `types`.
+
+        Raises MisfitError for a cell that is no whole number, though its column is of them.
+        """
+        columns = {name: batch.column(name) for name in self._types}
+        for name in self._whole:
+            try:
+                columns[name] = whole_numbers(columns[name])
+            except pyarrow.ArrowInvalid as error:
+                raise MisfitError(f"column {name}: {error}") from error
+        return pyarrow.record_batch(columns)
 
     def _options(self, keep_aside: Any, block_bytes: int, quoted: bool = True) -> dict[str, Any]:
         return {
@@ -129,7 +145,8 @@ class CsvParser:
                 invalid_row_handler=keep_aside,
             ),
             "convert_options": pyarrow.csv.ConvertOptions(
-                column_types=self._types,
+                # Codes, as postal ones are, may have leading zeros, which conversion would drop.
+                column_types={**self._types, **dict.fromkeys(self._whole, pyarrow.string())},
                 null_values=NULL_SPELLINGS,
                 true_values=TRUE_SPELLINGS,
                 false_values=FALSE_SPELLINGS,

@@ -75,7 +75,7 @@ def narrowed(cells: Any, left: tuple[Candidate, ...]) -> tuple[tuple[Candidate, 
 
 
 def first_misfit(cells: Any, expected: Any, exact: bool = False) -> int | None:
-    """The index of the first of the text `cells` that CSV parsing would not take for `expected`.
+    """The index of the first of the text `cells` that the CSV parser does not take for `expected`.
 
     `exact` as in Candidate.
     """
@@ -96,22 +96,51 @@ def _fits(cells: Any, expected: Any, exact: bool) -> bool:
     # Imported where it is needed, since it takes longer than some jobs to compute.
     from pyarrow import compute
 
-    null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
     if expected == pyarrow.bool_():
+        null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
         words = pyarrow.array(TRUE_SPELLINGS + FALSE_SPELLINGS)
         return bool(
             compute.all(compute.or_(null, compute.is_in(cells, words)), min_count=0).as_py()
         )
-    # The conversion trims blanks and tabs around numbers, but not around null spellings.
-    trimmed = compute.utf8_trim(cells, " \t")
-    numbers = compute.if_else(null, None, trimmed)
     try:
+        if expected == pyarrow.int64():
+            whole_numbers(cells)
+            return True
+        numbers = _numbers(cells)
         numbers.cast(expected)
         if exact:
             whole = compute.match_substring_regex(numbers, r"^[+-]?\d+$")
             # Arrow's cast from int64 to double refuses what is beyond MAX_EXACT.
             unsigned = compute.utf8_ltrim(numbers.filter(whole), "+")
-            unsigned.cast(pyarrow.int64()).cast(pyarrow.float64())
+            whole_numbers(unsigned).cast(pyarrow.float64())
     except pyarrow.ArrowInvalid:
         return False
     return True
+
+
+def whole_numbers(cells: Any) -> Any:
+    """Text cells as int64, as CSV conversion would have them, but none that loses leading zeros.
+
+    Raises ArrowInvalid.
+    """
+    from pyarrow import compute
+
+    try:
+        # Where there are neither nulls nor blanks, this is all.
+        whole = cells.cast(pyarrow.int64())
+    except pyarrow.ArrowInvalid:
+        cells = _numbers(cells)
+        whole = cells.cast(pyarrow.int64())
+    zero = compute.or_(compute.starts_with(cells, "0"), compute.starts_with(cells, "-0"))
+    if compute.any(compute.match_substring_regex(cells.filter(zero), "^-?0.")).as_py():
+        raise pyarrow.ArrowInvalid("a whole number begins with 0")
+    return whole
+
+
+def _numbers(cells: Any) -> Any:
+    """Text cells as CSV conversion takes them for numbers: null spellings null, blanks trimmed."""
+    from pyarrow import compute
+
+    null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
+    # Blanks and tabs are trimmed around numbers, but not around null spellings.
+    return compute.if_else(null, None, compute.utf8_trim(cells, " \t"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from local.config import CACHE
 from stacks.artifacts import ROOT, Artifacts, Platform, build
 
 # What an account gets that nobody has prepared anything for.
@@ -22,6 +23,8 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 os.environ["CDK_VALIDATION"] = "false"
 # Where Node.js is when it came from PyPI.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+# Where the CDK's library keeps fingerprints, whatever CDK_HOME is.
+os.environ["HOME"] = str(CACHE / "home")
 
 # What the CDK may be told of the machine: where to keep its own files.
 CACHES = ("HOME", "CDK_HOME", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")

@@ -147,6 +147,11 @@ def test_whole_numbers_that_pass_through_stay_exact(reader):
     assert rows_of(csv) == [(9007199254740993,), (-9223372036854775808,)]
 
 
+def test_whole_numbers_may_be_null_or_zero_or_have_blanks_around_them(reader):
+    csv = reader({"a": "int64"}, b'a\n0\n-0\nNA\n""\n 5\t\n"6"\n', normalize=())
+    assert rows_of(csv) == [(0,), (0,), (None,), (None,), (5,), (6,)]
+
+
 def test_ragged_rows_are_kept_aside_with_their_lines(reader, tmp_path):
     data = b'a,b\n1,2\n\n3\n"x\ny",4\n5,6,7\n8,9\n'
     assert rows_of(reader(TEXT, data)) == [("1", "2"), ("x\ny", "4"), ("8", "9")]
@@ -321,10 +326,14 @@ def test_widening_finds_every_misfit_in_one_reading_and_says_where(reader, small
         (["1.5", "+9007199254740993"], ["1.5", "+9007199254740993"], "+9007199254740993"),
         (["1", "9223372036854775808"], ["1", "9223372036854775808"], "9223372036854775808"),
         (["1.5", "1", "two"], ["1.5", "1", "two"], "two"),
+        (["10001", "02134"], ["10001", "02134"], "02134"),
+        (["1.5", "02134"], ["1.5", "02134"], "02134"),
+        (["NA", "-007"], ["NA", "-007"], "-007"),
+        (["31", " 0x1F"], ["31", " 0x1F"], " 0x1F"),
     ],
 )
 @pytest.mark.parametrize("gap", [0, 50], ids=["in one block", "in several blocks"])
-def test_whole_numbers_that_pass_through_become_fractions_where_none_is_rounded(
+def test_whole_numbers_that_pass_through_become_fractions_or_text_so_that_nothing_is_lost(
     reader, small_blocks, cells, found, culprit, gap
 ):
     rows = [row for cell in cells for row in (cell, *["1"] * gap)]

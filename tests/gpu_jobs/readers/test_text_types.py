@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import example, given, settings
@@ -25,7 +26,12 @@ CELLS = st.text("0123456789+-.eEx _\tinfNAatruelsTR", max_size=8) | st.sampled_f
 
 
 def csv_takes(cell, type_):
-    """What pyarrow's CSV conversion itself says, with the reader's settings."""
+    """What pyarrow's CSV conversion itself says, with the reader's settings.
+
+    Whole numbers that begin with 0 lose that to it.
+    """
+    if type_ == pyarrow.int64() and re.match("-?0.", cell.strip(" \t")):
+        return False
     options = csv.ConvertOptions(
         column_types={"a": type_, "b": pyarrow.string()},
         null_values=NULL_SPELLINGS,
@@ -45,6 +51,9 @@ def csv_takes(cell, type_):
 @settings(max_examples=100, deadline=None)
 @given(cell=CELLS)
 @example("0x1F")
+@example("007")
+@example(" -07")
+@example("-0")
 @example(" NA")
 @example("\t5")
 @example("")
