@@ -15,6 +15,8 @@ Document = dict[str, Any]
 
 COLOURS = {"COMPLETED": "green", "REJECTED": "yellow", "FAILED": "red", "CANCELLED": "yellow"}
 MOST_OUTLIERS = 3
+LEAST_PROJECTED = 10_000
+"""Of fewer records, nearly all of the cost is that of starting, which no more of them would raise."""
 
 
 def job_summary(document: Document) -> RenderableType:
@@ -35,7 +37,7 @@ def _parts(document: Document) -> Iterator[RenderableType]:
         yield from _normalization(metrics["normalize"])
         yield from _quality(metrics["quality"])
     if document["cost"]:
-        yield _cost(document["cost"])
+        yield _cost(document["cost"], document["records_processed"])
     elif document["spent_usd"]:
         yield _labelled("spent", f"{money(document['spent_usd'])} on Batch and EMR Serverless")
     for warning in document["warnings"]:
@@ -76,6 +78,7 @@ def _stages(document: Document) -> Table:
     for heading in ("Time", "Cost", "Per million"):
         table.add_column(heading, justify="right")
     table.add_column("Basis")
+    records = document["records_processed"]
     for stage in document["stages"]:
         name, attempt = stage["name"], stage["attempt"]
         cost = by_stage.get(name, {}) if stage["status"] == "succeeded" else {}
@@ -84,7 +87,7 @@ def _stages(document: Document) -> Table:
             stage["status"],
             seconds(stage["duration_s"]),
             money(cost.get("usd")),
-            money(_per_million(cost.get("per_record_usd"))),
+            money(_per_million(cost.get("per_record_usd"), records)),
             cost.get("basis", DASH),
         )
     return table
@@ -137,17 +140,22 @@ def _quality(quality: Document) -> Iterator[RenderableType]:
         yield _labelled("outliers", f"most in {most}")
 
 
-def _cost(cost: Document) -> Text:
+def _cost(cost: Document, records: int | None) -> Text:
+    million = _per_million(cost["per_record_usd"], records)
+    projected = "" if million is None else f", {money(million)} for a million records"
     return _labelled(
         "cost",
-        f"{money(cost['total_usd'])}, {money(_per_million(cost['per_record_usd']))} for a million "
-        f"records: what AWS would ask in {cost['region']} at the prices of {cost['prices_as_of']}",
+        f"{money(cost['total_usd'])}{projected}: what AWS would ask in {cost['region']} at the "
+        f"prices of {cost['prices_as_of']}",
     )
 
 
-def _per_million(usd: float | None) -> float | None:
-    """What a million records cost; what one costs has too many zeros to be read."""
-    return None if usd is None else usd * 1_000_000
+def _per_million(usd: float | None, records: int | None) -> float | None:
+    """What a million records would cost, where there are enough to tell.
+
+    What one costs has too many zeros to be read.
+    """
+    return None if usd is None or (records or 0) < LEAST_PROJECTED else usd * 1_000_000
 
 
 def _error(error: Document) -> Text:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 QUOTED_CHARACTERS = 80
 MAX_CHARACTERS = 2_000
+MAX_NAMES = 10
 MAX_WARNINGS = 20
 """Of one stage, so that one which warns of every file leaves room for what the others say."""
 
@@ -18,6 +19,14 @@ def cut(text: str, characters: int) -> str:
 def quoted(text: str) -> str:
     """Somebody's text in a sentence: quoted, escaped, and cut to what a person would read."""
     return repr(cut(text, QUOTED_CHARACTERS))
+
+
+def named(columns: Sequence[str]) -> str:
+    """The columns, of which there is one at least, in a sentence: the first MAX_NAMES by name."""
+    names = ", ".join(map(quoted, columns[:MAX_NAMES]))
+    if more := columns[MAX_NAMES:]:
+        names += f" and {len(more):,} more"
+    return f"column{'s' if len(columns) > 1 else ''} {names}"
 
 
 def shortened(message: str) -> str:

@@ -64,6 +64,11 @@ class Measured:
         return tuple(name for name in self.columns if name not in others)
 
     @property
+    def without_values(self) -> tuple[str, ...]:
+        """Columns without a finite value: all their z-scores are null."""
+        return self._where([not moments.count for moments in self.scaler.moments_])
+
+    @property
     def too_close(self) -> tuple[str, ...]:
         """Columns that vary, though by so little that their z-scores may lack digits."""
         return self._where(self.scaler.too_close_)

@@ -29,9 +29,10 @@ from contracts.manifest import Manifest
 from contracts.marker import Outcome
 from contracts.metrics import NormalizeMetrics
 from contracts.outage import is_outage
+from contracts.problem import Problem
 from contracts.spec import NormalizeSpec
 from contracts.storage import read_document
-from contracts.wording import quoted
+from contracts.wording import named, quoted
 from gpu_jobs.attempt import STAGE, Attempt
 from gpu_jobs.dataset import Dataset
 from gpu_jobs.disk import check_disk, full_disk_rejected
@@ -110,11 +111,11 @@ class _Normalization:
         except RejectedError as error:
             log.info("rejected: %s", error)
             self._upload_quarantine()
-            self._attempt.leave(self._warnings(), error.problem)
+            self._leave(error.problem)
             return REJECTED
         self._upload_quarantine()
         self._write_metrics(measured, device, time.monotonic() - started)
-        self._attempt.leave(self._warnings())
+        self._leave()
         return 0
 
     def _measure(self, device: Device) -> Measured:
@@ -142,6 +143,12 @@ class _Normalization:
         for part in standardize(self._dataset, measured, self._folder):
             self._attempt.upload(part.path, NORMALIZED_PREFIX + part.path.name, part.rows)
             part.path.unlink()
+
+    def _leave(self, problem: Problem | None = None) -> None:
+        warnings = self._warnings()
+        for warning in warnings:
+            log.info("warning: %s", warning)
+        self._attempt.leave(warnings, problem)
 
     def _warnings(self) -> tuple[str, ...]:
         # First what loses rows and z-scores, since the marker does not take endless warnings.
@@ -186,26 +193,28 @@ class _Normalization:
 
 
 def _column_warnings(measured: Measured) -> Iterator[str]:
-    for name in measured.too_large:
+    if columns := measured.too_large:
         yield (
-            f"Column {quoted(name)} is not normalized: the sum of its squares is beyond the range "
-            "of a double. Divide it by a power of ten."
+            f"Not normalized: {named(columns)}. The sum of squares is beyond the range of a "
+            "double; divide by a power of ten."
         )
-    for name in measured.beyond_dtype:
+    if columns := measured.beyond_dtype:
         yield (
-            f"Column {quoted(name)} is not normalized: its z-scores are beyond the range of "
-            f"{measured.dtype}. Ask for float64."
+            f"Not normalized: {named(columns)}. The z-scores are beyond the range of "
+            f"{measured.dtype}; ask for float64."
         )
-    for name in measured.too_close:
+    if columns := measured.without_values:
+        yield f"Null throughout: {named(columns)}. There is no finite value to normalize."
+    if columns := measured.too_close:
         yield (
-            f"Column {quoted(name)} varies by so little that its squares are below the range of a "
-            "double: its z-scores may lack digits, or it is only centred. Multiply it by a power "
-            "of ten."
+            f"Short of digits: {named(columns)}. What varies is so little that its squares are "
+            "below the range of a double: z-scores may lack digits, or are only centred. Multiply "
+            "by a power of ten."
         )
-    for name in measured.centred_only:
+    if columns := measured.centred_only:
         yield (
-            f"Column {quoted(name)} is centred and not scaled: what varies in it is so little for "
-            "the size of its values that it may be rounding."
+            f"Centred and not scaled: {named(columns)}. What varies is so little for the size of "
+            "the values that it may be rounding."
         )
 
 

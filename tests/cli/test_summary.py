@@ -44,6 +44,17 @@ def test_each_stage_has_its_time_and_its_cost() -> None:
     assert ["spark", "succeeded", "12.0", "s", "$0.012", "$0.0356", "billed"] in lines
 
 
+def test_what_a_few_records_cost_is_not_made_the_price_of_a_million() -> None:
+    document = completed() | {"records_processed": 9_999}
+
+    said = text_of(document)
+
+    assert "$0.0123: what AWS would ask" in said
+    assert ["spark", "succeeded", "12.0", "s", "$0.012", "–", "billed"] in [
+        line.split() for line in said.splitlines()
+    ]
+
+
 def test_what_a_job_does_not_have_yet_is_left_out() -> None:
     said = text_of(under_way(Status.QUEUED))
 

@@ -1,4 +1,4 @@
-from contracts.wording import capped, cut, quoted, shortened
+from contracts.wording import capped, cut, named, quoted, shortened
 
 
 def test_what_is_cut_says_so():
@@ -9,6 +9,14 @@ def test_what_is_cut_says_so():
 def test_text_is_quoted_escaped_and_cut():
     assert quoted("a\n'b") == repr("a\n'b")
     assert quoted("x" * 81) == "'" + "x" * 79 + "…'"
+
+
+def test_of_many_columns_ten_are_named():
+    names = list("abcdefghijkl")
+    assert named(names[:1]) == "column 'a'"
+    assert named(names[:2]) == "columns 'a', 'b'"
+    assert named(names[:10]).endswith("'i', 'j'")
+    assert named(names).endswith("'i', 'j' and 2 more")
 
 
 def test_an_endless_message_keeps_what_is_wrong_and_what_to_do():

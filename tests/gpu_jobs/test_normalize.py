@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import math
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def test_a_column_beyond_the_range_of_squares_passes_through_with_a_warning(clou
     assert cloud.table()["a"].to_pylist() == [1e300, -1e300]
     assert cloud.table()["b"].to_pylist() == [-1.0, 1.0]
     assert list(cloud.metrics().columns) == ["b"]
-    assert "'a' is not normalized" in cloud.marker().warnings[0]
+    assert "Not normalized: column 'a'." in cloud.marker().warnings[0]
 
 
 def test_the_version_of_the_manifest_is_read_after_the_key_was_overwritten(cloud):
@@ -234,7 +235,18 @@ def test_a_column_that_is_centred_only_is_told(cloud):
     columns = dict.fromkeys(("id", "a", "constant"), "double")
     assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
     (warning,) = cloud.marker().warnings
-    assert warning.startswith("Column 'id' is centred and not scaled")
+    assert warning.startswith("Centred and not scaled: column 'id'.")
+
+
+def test_columns_without_a_finite_value_are_told_together(cloud):
+    cloud.put("input/f.csv", b"a,endless,empty,nan\n1,inf,,NaN\n2,-inf,NA,NaN\n")
+    columns = dict.fromkeys(("a", "endless", "empty", "nan"), "double")
+    assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
+    assert cloud.marker().warnings == (
+        "Null throughout: columns 'endless', 'empty', 'nan'. "
+        "There is no finite value to normalize.",
+    )
+    assert cloud.table()["endless"].to_pylist() == [None, None]
 
 
 @pytest.mark.parametrize("unit", [1e-160, 1e-170])
@@ -243,7 +255,7 @@ def test_a_column_whose_squares_underflow_is_told_to_lack_digits(cloud, unit):
     cloud.put("input/f.csv", f"x,a\n{rows}".encode())
     assert cloud.normalize(cloud.manifest(Format.CSV, dict.fromkeys(("x", "a"), "double"))) == 0
     (warning,) = cloud.marker().warnings
-    assert warning.startswith("Column 'x' varies by so little that its squares are below")
+    assert warning.startswith("Short of digits: column 'x'.")
 
 
 def test_a_column_without_z_scores_is_not_told_to_be_centred(cloud):
@@ -251,7 +263,7 @@ def test_a_column_without_z_scores_is_not_told_to_be_centred(cloud):
     columns = dict.fromkeys(("huge", "a"), "double")
     assert cloud.normalize(cloud.manifest(Format.CSV, columns)) == 0
     (warning,) = cloud.marker().warnings
-    assert warning.startswith("Column 'huge' is not normalized")
+    assert warning.startswith("Not normalized: column 'huge'.")
 
 
 def test_a_column_beyond_float32_passes_through_with_a_warning(cloud):
@@ -262,8 +274,7 @@ def test_a_column_beyond_float32_passes_through_with_a_warning(cloud):
     assert cloud.normalize(manifest) == 0
     (warning,) = cloud.marker().warnings
     assert warning == (
-        "Column 'x' is not normalized: its z-scores are beyond the range of float32. "
-        "Ask for float64."
+        "Not normalized: column 'x'. The z-scores are beyond the range of float32; ask for float64."
     )
     assert cloud.table()["x"].to_pylist()[:2] == [1e150, 1e150 * (1 + 2.0**-52)]
     assert list(cloud.metrics().columns) == ["a"]
@@ -312,11 +323,13 @@ def test_most_rows_bad_is_rejected_with_the_first_line_and_the_rows_kept(cloud):
     assert [(row["line"], row["text"]) for row in rows] == [(3, "3"), (4, "4"), (5, "5,6,7")]
 
 
-def test_of_endless_warnings_the_first_are_told_and_the_loss_of_rows_before_all(cloud):
+def test_of_endless_warnings_the_first_are_told_and_all_are_logged(cloud, caplog):
+    caplog.set_level(logging.INFO)
     late = json.dumps({f"{'k' * 1000}{i}": i for i in range(500)}).encode()
     cloud.put("input/f.jsonl", b'{"a":1}\n{"a":3}\nbad\n' + late)
     assert cloud.normalize(cloud.manifest(Format.JSON_LINES, {"a": "int64"})) == 0
     warnings = cloud.marker().warnings
+    assert sum(record.message.startswith("warning: ") for record in caplog.records) == 501
     assert "quarantine/rows.jsonl" in warnings[0]
     assert len(warnings) == 20
     assert warnings[-1] == "And 482 more warnings."
@@ -337,8 +350,8 @@ def test_a_few_bad_rows_are_kept_aside_with_a_warning(cloud):
 @pytest.mark.parametrize(
     ("cells", "dtype", "reason"),
     [
-        (b"1e200\n-1e200\n", "float64", "the sum of its squares is beyond"),
-        (b"1e160\n1.0000000000000002e160\n", "float32", "its z-scores are beyond"),
+        (b"1e200\n-1e200\n", "float64", "The sum of squares is beyond"),
+        (b"1e160\n1.0000000000000002e160\n", "float32", "The z-scores are beyond"),
     ],
 )
 def test_a_rejected_dataset_says_why_no_column_is_left(cloud, cells, dtype, reason):
