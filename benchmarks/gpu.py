@@ -28,7 +28,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +50,9 @@ WARM_UP_SECONDS = 1.0
 """By then a card that was idle has its full clock."""
 
 PINNED_BYTES = 256 * 2**20
+
+LARGEST_ERROR, LARGEST_ERROR_IN_FLOAT32 = 1e-12, 1e-6
+"""In standard deviations; beyond, a result is wrong, however fast."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def main() -> None:
         "device": device.name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python", "benchmarks/gpu.py", *sys.argv[1:]]),
-        "versions": {module.__name__: str(module.__version__) for module in modules},
+        "versions": {module.__name__: str(module.__version__) for module in modules}
+        | cuda_versions(device),
         "rows": arguments.rows,
         "columns": arguments.columns,
         "block_bytes": block.nbytes,
@@ -108,6 +112,13 @@ def main() -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"\nwritten to {path}")
+    if wrong := [row["name"] for row in report["results"] if not is_right(row)]:
+        sys.exit(f"wrong results: {', '.join(wrong)}")
+
+
+def is_right(row: dict[str, Any]) -> bool:
+    limit = LARGEST_ERROR_IN_FLOAT32 if "float32" in row["name"] else LARGEST_ERROR
+    return bool(row["max_error"] <= limit)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -137,6 +148,18 @@ def parse_arguments() -> argparse.Namespace:
         help="host to host with more data than the card's memory holds (each round some seconds)",
     )
     return parser.parse_args()
+
+
+def cuda_versions(device: Device) -> dict[str, str]:
+    """Of the driver, the runtime and the compiler of the kernels, as CUDA numbers them."""
+    if device.xp is numpy:
+        return {}
+    cuda = device.xp.cuda
+    return {
+        "cuda_driver": str(cuda.runtime.driverGetVersion()),
+        "cuda_runtime": str(cuda.runtime.runtimeGetVersion()),
+        "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
+    }
 
 
 def import_torch() -> Any:
@@ -204,6 +227,11 @@ def measure_bandwidth(device: Device, size: int, repetitions: int) -> dict[str, 
     }
 
 
+def largest(errors: Iterable[float]) -> float:
+    """NaN where one of them is, which Python's own `max` would pass over."""
+    return float(numpy.max(list(errors)))
+
+
 class Oracle:
     """Says how wrong others are, in standard deviations; computes in extended precision."""
 
@@ -224,7 +252,7 @@ class Oracle:
         """Of the z-scores of the rows from `top` on."""
         rows = self._block[top : top + len(z)]
         columns = zip(z.T, rows.T, self._mean, self._std, strict=True)
-        return max(float(numpy.abs(found - (x - m) / s).max()) for found, x, m, s in columns)
+        return largest(numpy.abs(found - (x - m) / s).max() for found, x, m, s in columns)
 
 
 def fitted(values: Any, xp: Any) -> StandardScaler:
@@ -345,7 +373,7 @@ def over_the_bus(
         return scaled
 
     def check(scaled: list[Any]) -> float:
-        return max(oracle.z_error(z, index * height) for index, z in enumerate(scaled))
+        return largest(oracle.z_error(z, index * height) for index, z in enumerate(scaled))
 
     def floor(**bytes_by_way: float) -> float | None:
         """The longest that one of the ways takes for its bytes."""
@@ -421,7 +449,8 @@ def print_table(report: dict[str, Any]) -> None:
     for row in report["results"]:
         share = "" if row["of_floor"] is None else f"{row['of_floor']:7.0%} of the floor"
         spread = f"{row['fastest_s'] * 1e3:.2f}-{row['slowest_s'] * 1e3:.2f}"
-        print(f"{row['name']:{width}} {row['median_s'] * 1e3:9.2f} ms ({spread}) {share}")
+        error = f"error {row['max_error']:.1e}"
+        print(f"{row['name']:{width}} {row['median_s'] * 1e3:9.2f} ms ({spread}) {error} {share}")
 
 
 if __name__ == "__main__":

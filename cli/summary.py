@@ -16,7 +16,7 @@ Document = dict[str, Any]
 COLOURS = {"COMPLETED": "green", "REJECTED": "yellow", "FAILED": "red", "CANCELLED": "yellow"}
 MOST_OUTLIERS = 3
 LEAST_PROJECTED = 10_000
-"""Of fewer records, nearly all of the cost is that of starting, which no more of them would raise."""
+"""Of fewer records, nearly all of the cost is that of starting, which more would not raise."""
 
 
 def job_summary(document: Document) -> RenderableType:

@@ -1,14 +1,18 @@
-"""What every test needs: no way out of this machine, and the jobs table of the deployed shape."""
+"""What every test needs: no way out of this machine, and the jobs table of the deployed shape.
+
+A machine with a GPU, where there may be neither boto3 nor moto, runs the GPU's tests all the same.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from pipeline.store import JobStore
+if TYPE_CHECKING:
+    from pipeline.store import JobStore
 
 AWS_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -37,6 +41,8 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws() -> Iterator[None]:
     """AWS as moto has it, for the test's own process."""
+    from moto import mock_aws
+
     with mock_aws():
         yield
 
@@ -74,4 +80,8 @@ def make_jobs_table() -> Callable[[Any], Any]:
 @pytest.fixture
 def store(aws: None, make_jobs_table: Callable[[Any], Any]) -> JobStore:
     """A job store over an empty table."""
+    import boto3
+
+    from pipeline.store import JobStore
+
     return JobStore(make_jobs_table(boto3.resource("dynamodb")))

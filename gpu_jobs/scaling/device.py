@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy
 
+from contracts.wording import cut
+from gpu_jobs.scaling.scaler import StandardScaler
+
+REASON_CHARACTERS = 300
+
 
 @dataclass(frozen=True)
 class Device:
@@ -32,15 +37,16 @@ def choose_device(use_gpu: bool) -> Device:
         return _cpu("gpu-enabled=false")
     try:
         import cupy
-    except ImportError as error:
+    except Exception as error:  # not only ImportError: it makes a folder in the home, for one
         missing = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
         return _cpu("cupy is not installed" if missing else f"cupy does not load: {error}")
     runtime = cupy.cuda.runtime
     try:
         if not runtime.getDeviceCount():
             return _cpu("no CUDA device found")
-        # The first sum compiles a kernel, which proves that the toolkit is whole.
-        float(cupy.ones(2).sum())
+        # Compiles the kernels, before all workers would at the same time.
+        if not _computes(cupy):
+            return _cpu("the CUDA device does not compute what it should")
         name = runtime.getDeviceProperties(0)["name"].decode()
     except runtime.CUDARuntimeError as error:
         return _cpu(_without_device(error))
@@ -49,8 +55,16 @@ def choose_device(use_gpu: bool) -> Device:
     return Device(cupy, name, "a CUDA device is present and allowed")
 
 
+def _computes(xp: Any) -> bool:
+    """Whether the kernels work on the device."""
+    values = xp.asarray(numpy.array([[1.0], [3.0]]))
+    scores = StandardScaler(1, xp).partial_fit(values).transform(values)
+    return bool(to_host(xp, scores).tolist() == [[-1.0], [1.0]])
+
+
 def _cpu(reason: str) -> Device:
-    return Device(numpy, "cpu", reason)
+    """`reason` may end in the many lines of a compiler."""
+    return Device(numpy, "cpu", cut(" ".join(reason.split()), REASON_CHARACTERS))
 
 
 def _without_device(error: Exception) -> str:

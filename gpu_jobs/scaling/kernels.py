@@ -121,6 +121,23 @@ __device__ inline void add(Sums& sums, const Sums& other) {
     sums.high = other.high > sums.high ? other.high : sums.high;
 }
 
+// Add up the values that a thread holds; DENSE where all of them are known to be finite.
+template <bool DENSE>
+__device__ inline void add_values(Sums& sums, const double* values, double shift) {
+#pragma unroll
+    for (int i = 0; i < HELD; ++i) {
+        const i64 bits = __double_as_longlong(values[i]), key = ordered(bits);
+        const bool finite = DENSE || is_finite(values[i]);
+        const double deviation = (finite ? values[i] : shift) - shift;
+        sums.deviations += deviation;
+        sums.squares = fma(deviation, deviation, sums.squares);
+        sums.count += finite;
+        sums.nulls += !DENSE && (bits & LARGEST) > INFINITE;
+        sums.low = finite && key < sums.low ? key : sums.low;
+        sums.high = finite && key > sums.high ? key : sums.high;
+    }
+}
+
 // block: (rows, columns), columns contiguous; one thread block to a run, `runs` to a column.
 extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
     const double* block, i64 rows, i64 runs, Part* parts) {
@@ -130,7 +147,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
     const i64 end = start + RUN < rows ? start + RUN : rows;
     double values[HELD], shift = 0.0;
     Sums mine = {0.0, 0.0, 0, 0, LARGEST, -LARGEST};
-    bool shifted = false;
+    bool shifted = false, dense = true;
     for (i64 top = start; top < end; top += THREADS * HELD) {
         const double* from = column + top + threadIdx.x;
         const int left = int(end - top) - int(threadIdx.x);
@@ -140,17 +157,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
             values[i] = i * THREADS < left ? from[i * THREADS] : __longlong_as_double(INFINITE);
         }
         if (!shifted) shifted = find_shift(values, shift);
+        // A warp asks for each value only from the first on that is not finite.
+        if (dense) {
+            bool finite = true;
 #pragma unroll
-        for (int i = 0; i < HELD; ++i) {
-            const i64 bits = __double_as_longlong(values[i]), key = ordered(bits);
-            const bool finite = is_finite(values[i]);
-            const double deviation = (finite ? values[i] : shift) - shift;
-            mine.deviations += deviation;
-            mine.squares = fma(deviation, deviation, mine.squares);
-            mine.count += finite;
-            mine.nulls += (bits & LARGEST) > INFINITE;
-            mine.low = finite && key < mine.low ? key : mine.low;
-            mine.high = finite && key > mine.high ? key : mine.high;
+            for (int i = 0; i < HELD; ++i) finite &= is_finite(values[i]);
+            dense = __all_sync(ALL, finite);
+        }
+        if (dense) {
+            add_values<true>(mine, values, shift);
+        } else {
+            add_values<false>(mine, values, shift);
         }
     }
     for (int apart = WARP / 2; apart; apart /= 2) {

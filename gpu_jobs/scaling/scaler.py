@@ -41,6 +41,7 @@ class StandardScaler:
     def __init__(self, columns: int, xp: ModuleType = numpy) -> None:
         self._xp: Any = xp
         self._told_nulls = numpy.zeros(columns, dtype=numpy.int64)
+        self._factors: Any = None
         self.moments_: list[Moments] = [Moments()] * columns
         self.nulls_ = numpy.zeros(columns, dtype=numpy.int64)
         self.non_finite_ = numpy.zeros(columns, dtype=numpy.int64)
@@ -103,7 +104,10 @@ class StandardScaler:
     @property
     def factors_(self) -> Any:
         """Each column's mean, what rounding took off it, and scale; shape (3, columns)."""
-        return numpy.array([self.mean_, [m.residue for m in self.moments_], self.scale_])
+        if self._factors is None:
+            residues = [moments.residue for moments in self.moments_]
+            self._factors = numpy.array([self.mean_, residues, self.scale_])
+        return self._factors
 
     def partial_fit(self, block: Any) -> StandardScaler:
         """Take the block's values into the moments."""
@@ -112,6 +116,7 @@ class StandardScaler:
             return self
         if isinstance(block, Block):
             self._told_nulls += [len(nulls) for nulls in block.nulls]
+        self._factors = None
         measured = tiles.measure(block) if self._xp is numpy else lanes.measure(self._xp, block)
         for index, rows, nulls, moments in measured:
             self.moments_[index] = self.moments_[index].merge(moments)
@@ -121,6 +126,7 @@ class StandardScaler:
 
     def merge(self, other: StandardScaler) -> StandardScaler:
         """Take in what another scaler learned from other rows of the same columns."""
+        self._factors = None
         pairs = zip(self.moments_, other.moments_, strict=True)
         self.moments_ = [ours.merge(theirs) for ours, theirs in pairs]
         self.nulls_ += other.nulls_

@@ -15,16 +15,17 @@ from contracts.manifest import Column, Format, Manifest, SourceObject  # noqa: E
 from gpu_jobs.dataset import dataset_of  # noqa: E402
 from gpu_jobs.engine import measure, standardize  # noqa: E402
 from gpu_jobs.quarantine import Quarantine  # noqa: E402
-from gpu_jobs.scaling.device import choose_device  # noqa: E402
+from gpu_jobs.scaling.device import Device, choose_device  # noqa: E402
 
 DTYPES = ["float64", "float32"]
+CPU = choose_device(use_gpu=False)
 
 
 @pytest.fixture
 def normalized(tmp_path):
     """`normalized(table, dtype, ...)`: its rows with z-scores in the place of numbers."""
 
-    def normalize(table, dtype="float64", columns=None, **options):
+    def normalize(table, dtype="float64", columns=None, device=CPU, **options):
         source = tmp_path / "source"
         parquet.write_table(table, source, **options)
         folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
@@ -44,7 +45,7 @@ def normalized(tmp_path):
             folder,
             Quarantine(folder / "quarantine.jsonl"),
         )
-        measured = measure(dataset, choose_device(use_gpu=False), None, dtype)
+        measured = measure(dataset, device, None, dtype)
         parts = [part.path for part in standardize(dataset, measured, folder)]
         tables = [parquet.read_table(path) for path in parts]
         for found in tables:
@@ -77,6 +78,38 @@ def z_scores(column):
     return [None if numpy.isnan(score) else float(score) for score in z]
 
 
+def assert_alike(scores, expected, dtype):
+    """That nulls stand in the same places, and else what `dtype` can hold of the same numbers."""
+    assert [score is None for score in scores] == [score is None for score in expected]
+    ours, theirs = (
+        [score for score in column if score is not None] for column in (scores, expected)
+    )
+    digits = 1e-12 if dtype == "float64" else 1e-6
+    numpy.testing.assert_allclose(ours, theirs, rtol=digits, atol=digits)
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.gpu)])
+def card(request):
+    """A CUDA device: one that is none, with the kernels on the CPU, and a real one."""
+    if request.param == "simulated":
+        return Device(request.getfixturevalue("cupy"), "none", "for the test")
+    device = choose_device(use_gpu=True)
+    if device.xp is numpy:
+        pytest.skip(device.reason)
+    return device
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_card_gives_what_the_cpu_gives(normalized, card, dtype):
+    table = random_table(30_011)
+    odd = pyarrow.array([math.nan, -math.inf, *range(30_009)], pyarrow.float64())
+    table = table.append_column("odd", odd)
+    expected, found = normalized(table, dtype), normalized(table, dtype, device=card)
+    assert found.schema.equals(expected.schema)
+    for name in table.column_names:
+        assert_alike(found[name].to_pylist(), expected[name].to_pylist(), dtype)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("row_group_size", [100_000, 5_003, 700])
 @pytest.mark.parametrize("stray", [None, math.nan])
@@ -90,13 +123,7 @@ def test_z_scores_are_those_of_the_definition_however_the_rows_lie(
         )
     found = normalized(table, dtype, row_group_size=row_group_size)
     for name in ("full", "few", "many", "none", "whole"):
-        scores, expected = found[name].to_pylist(), z_scores(table[name])
-        assert [score is None for score in scores] == [score is None for score in expected]
-        ours, theirs = (
-            [score for score in column if score is not None] for column in (scores, expected)
-        )
-        digits = 1e-12 if dtype == "float64" else 1e-6
-        numpy.testing.assert_allclose(ours, theirs, rtol=digits, atol=digits)
+        assert_alike(found[name].to_pylist(), z_scores(table[name]), dtype)
     if stray is not None:
         assert found["odd"].null_count == 1
 

@@ -13,7 +13,6 @@ import sys
 
 import numpy
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from contracts.grouping import MOST_GROUPS
 from contracts.manifest import Compression, Format, Options, SourceObject
@@ -23,6 +22,8 @@ pytest.importorskip("moto")
 pyarrow = pytest.importorskip("pyarrow")
 zstandard = pytest.importorskip("zstandard")
 parquet_files = pytest.importorskip("pyarrow.parquet")
+
+from botocore.exceptions import EndpointConnectionError  # noqa: E402
 
 from gpu_jobs import normalize  # noqa: E402
 

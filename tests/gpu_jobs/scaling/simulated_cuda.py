@@ -19,6 +19,7 @@ import pytest
 from gpu_jobs.scaling import kernels, lanes
 
 BEFORE = """
+#include <algorithm>
 #include <barrier>
 #include <bit>
 #include <cmath>
@@ -40,6 +41,15 @@ template <typename T> static T __shfl_xor_sync(unsigned, T mine, int apart) {
     const T theirs = lanes[threadIdx.x ^ apart];
     warps[threadIdx.x / 32].arrive_and_wait();
     return theirs;
+}
+static bool __all_sync(unsigned, bool mine) {
+    static bool lanes[256];
+    lanes[threadIdx.x] = mine;
+    warps[threadIdx.x / 32].arrive_and_wait();
+    const bool* warp = lanes + threadIdx.x / 32 * 32;
+    const bool all = std::all_of(warp, warp + 32, [](bool one) { return one; });
+    warps[threadIdx.x / 32].arrive_and_wait();
+    return all;
 }
 #define __global__
 #define __device__

@@ -36,6 +36,10 @@ class CudaError(Exception):
         (CudaError("cudaErrorNoDevice: …"), "no CUDA device found"),
         (CudaError("cudaErrorUnknown"), "the CUDA device does not answer: cudaErrorUnknown"),
         (RuntimeError("no NVRTC"), "cupy cannot compute here: no NVRTC"),
+        (
+            RuntimeError("no\n  NVRTC" + "." * 300),
+            f"cupy cannot compute here: no NVRTC{'.' * 265}…",
+        ),
     ],
 )
 def test_a_cuda_installation_that_does_not_work_leaves_the_cpu_and_says_why(
@@ -49,6 +53,41 @@ def test_a_cuda_installation_that_does_not_work_leaves_the_cpu_and_says_why(
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     device = choose_device(use_gpu=True)
     assert (device.xp, device.name, device.reason) == (numpy, "cpu", reason)
+
+
+def test_a_cupy_that_does_not_load_leaves_the_cpu_and_says_why(monkeypatch):
+    class Loader:
+        def find_spec(self, name, path=None, target=None):
+            if name == "cupy":
+                raise OSError("the home is read-only")
+
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
+    device = choose_device(use_gpu=True)
+    assert (device.xp, device.reason) == (numpy, "cupy does not load: the home is read-only")
+
+
+def with_runtime(cupy):
+    cupy.runtime = SimpleNamespace(
+        getDeviceCount=lambda: 1,
+        getDeviceProperties=lambda number: {"name": b"H200"},
+        CUDARuntimeError=CudaError,
+    )
+    return cupy
+
+
+def test_a_device_on_which_the_kernels_work_is_chosen(cupy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", with_runtime(cupy))
+    device = choose_device(use_gpu=True)
+    assert (device.xp, device.name) == (cupy, "H200")
+
+
+def test_a_device_on_which_they_do_not_is_left_alone(cupy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", with_runtime(cupy))
+    monkeypatch.setattr(cupy, "get_function", lambda name: lambda *launch: None)
+    device = choose_device(use_gpu=True)
+    assert (device.xp, device.name) == (numpy, "cpu")
+    assert device.reason == "the CUDA device does not compute what it should"
 
 
 def test_what_lies_on_the_host_is_handed_back_as_it_is():

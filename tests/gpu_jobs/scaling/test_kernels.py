@@ -86,6 +86,22 @@ def test_many_columns_with_nulls_infinities_and_nothing_are_told_apart(cupy):
         assert ours_of.m2 == pytest.approx(theirs_of.m2, rel=1e-13)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("at", [0, kernels.THREADS * kernels.HELD * 3 + 77, kernels.RUN - 1])
+def test_one_value_that_is_none_counts_wherever_in_a_run_it_stands(cupy, value, at):
+    block = random_block(2 * kernels.RUN)
+    block[at] = value
+    scaler = measured(cupy, block)
+    moments = scaler.moments_[0]
+    rest = numpy.delete(block[:, 0], at)
+    mean, m2 = exact(rest)
+    assert moments.count == len(rest)
+    assert [scaler.nulls_[0], scaler.non_finite_[0]] == [math.isnan(value), math.isinf(value)]
+    assert moments.mean == pytest.approx(mean, rel=3e-16)
+    assert moments.m2 == pytest.approx(m2, rel=1e-13)
+    assert (moments.minimum, moments.maximum) == (rest.min(), rest.max())
+
+
 def test_a_shift_from_one_outlier_among_nulls_costs_five_digits_at_most(cupy):
     block = random_block(kernels.RUN)
     block[: kernels.THREADS * kernels.HELD] = math.nan
