@@ -65,8 +65,9 @@ class Column:
 
     For text formats the types are int64, double, bool, string, and for JSON Lines also
     `struct` and `list`; they were inferred from the first few MiB, so a reader may have to
-    widen them (int64, double, string) further on. A column that passes through does not become
-    double when one of its whole numbers is beyond 2^53, where doubles round, but string.
+    widen them (int64, double, string) further on. A column that passes through becomes string
+    where numbers would not keep what is written: whole ones that a double rounds, or codes with
+    leading zeros or a plus sign.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from contracts.manifest import Manifest
+from contracts.manifest import Column, Manifest
 from contracts.wording import quoted
 from gpu_jobs.errors import RejectedError
 
@@ -30,10 +30,19 @@ def text_warning(manifest: Manifest, name: str, cell: str, place: str) -> str:
             "take the column out of columns.",
             place,
         )
-    return (
-        f"Column {quoted(name)} is read as text, and not normalized: {quoted(cell)} stands in "
-        f"{place}."
-    )
+    is_number = cell.lstrip(" \t+-.")[:1].isdigit()
+    if (
+        is_number
+        and Column(name, "bool") not in manifest.columns
+        and name not in manifest.normalize
+    ):
+        # The cell alone need not be the reason: 1.5 after a whole number that no double holds.
+        return (
+            f"Column {quoted(name)} is read as text, since numbers would not keep all that is "
+            f"written up to {quoted(cell)} in {place}."
+        )
+    what = "is read as text" + (", and not normalized" if name in manifest.normalize else "")
+    return f"Column {quoted(name)} {what}: {quoted(cell)} stands in {place}."
 
 
 def mismatch(difference: str, key: str) -> RejectedError:

@@ -7,7 +7,7 @@ import functools
 import io
 import secrets
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,16 +41,20 @@ class CsvFile:
         self._ragged: list[RaggedRow] = []
 
     def batches(
-        self, types: Mapping[str, Any], function: Callable[[Any], Any] = unchanged
+        self,
+        types: Mapping[str, Any],
+        function: Callable[[Any], Any] = unchanged,
+        kept: Collection[str] = (),
     ) -> Iterator[Any]:
         """`function` of each record batch; ragged rows wait for `take_ragged` meanwhile.
 
-        The batches' columns have the types and the order of `types`, whatever the header's is.
+        The batches' columns have the types and the order of `types`, whatever the header's is;
+        `kept` are those whose numbers have to stay what is written.
         Raises MisfitError when a cell has not its column's type, RejectedError otherwise.
         """
         end = self._delimiter.join([END, *("\x1c" * len(types))])
         text = self._open_text(self._source, ending=f"\n{end}\n".encode())
-        parser = CsvParser(types, self._delimiter, self._source.key)
+        parser = CsvParser(types, kept, self._delimiter, self._source.key)
         ended = False
         for before, parsed in self._parsed(parser, text, function):
             ended = ended or any(row.text == end for row in parsed.ragged)

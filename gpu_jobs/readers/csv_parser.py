@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from gpu_jobs.errors import MisfitError
 from gpu_jobs.quarantine import MAX_TEXT
 from gpu_jobs.readers.column_check import check_names
 from gpu_jobs.readers.text_stream import BLOCK_BYTES
-from gpu_jobs.readers.text_types import whole_numbers
+from gpu_jobs.readers.text_types import kept_numbers
 
 MAX_RAGGED_RUN = 100_000
 """Ragged rows with no good block of rows in between; more of them are not worth keeping."""
@@ -57,13 +57,16 @@ class Parsed:
 class CsvParser:
     """Parses the texts of the file `key`, of which the first begins with the header.
 
-    Batches have the columns of `types` in that order, whatever the header's is. After the first
-    text several may be parsed at the same time.
+    Batches have the columns of `types` in that order, whatever the header's is; `kept` are those
+    whose numbers have to stay what is written. After the first text several may be parsed at the
+    same time.
     """
 
-    def __init__(self, types: Mapping[str, Any], delimiter: str, key: str) -> None:
+    def __init__(
+        self, types: Mapping[str, Any], kept: Collection[str], delimiter: str, key: str
+    ) -> None:
         self._types = types
-        self._whole = [name for name, type_ in types.items() if type_ == pyarrow.int64()]
+        self._kept = kept
         self._delimiter = delimiter
         self._key = key
         self._header: list[str] | None = None
@@ -121,12 +124,12 @@ class CsvParser:
     def _typed(self, batch: Any) -> Any:
         """A batch as it is read, with the columns of `types`.
 
-        Raises MisfitError for a cell that is no whole number, though its column is of them.
+        Raises MisfitError for a cell in a column of `kept` that its type would not keep.
         """
         columns = {name: batch.column(name) for name in self._types}
-        for name in self._whole:
+        for name in self._kept:
             try:
-                columns[name] = whole_numbers(columns[name])
+                columns[name] = kept_numbers(columns[name], self._types[name])
             except pyarrow.ArrowInvalid as error:
                 raise MisfitError(f"column {name}: {error}") from error
         return pyarrow.record_batch(columns)
@@ -145,8 +148,8 @@ class CsvParser:
                 invalid_row_handler=keep_aside,
             ),
             "convert_options": pyarrow.csv.ConvertOptions(
-                # Codes, as postal ones are, may have leading zeros, which conversion would drop.
-                column_types={**self._types, **dict.fromkeys(self._whole, pyarrow.string())},
+                # Conversion would not tell what it drops, as the leading zeros of postal codes.
+                column_types={**self._types, **dict.fromkeys(self._kept, pyarrow.string())},
                 null_values=NULL_SPELLINGS,
                 true_values=TRUE_SPELLINGS,
                 false_values=FALSE_SPELLINGS,

@@ -12,7 +12,13 @@ from gpu_jobs.quarantine import BadRow, Quarantine
 from gpu_jobs.readers.column_check import text_warning
 from gpu_jobs.readers.csv_file import CsvFile
 from gpu_jobs.readers.text_stream import OpenText
-from gpu_jobs.readers.text_types import candidates, narrowed, narrowest, text_types
+from gpu_jobs.readers.text_types import (
+    candidates,
+    is_kept,
+    narrowed,
+    narrowest,
+    text_types,
+)
 from gpu_jobs.workers import unchanged
 
 
@@ -32,9 +38,10 @@ class CsvReader:
         Raises MisfitError, RejectedError.
         """
         self._quarantine.clear()
+        kept = [name for name, type_ in self.types.items() if is_kept(self._manifest, name, type_)]
         for source in self._manifest.files:
             file = self._open(source)
-            for result in file.batches(self.types, function):
+            for result in file.batches(self.types, function, kept):
                 self._keep_aside(source.key, file)
                 yield result
             self._keep_aside(source.key, file)
@@ -42,13 +49,16 @@ class CsvReader:
     def widen(self) -> None:
         """Read everything as text and widen the columns whose cells do not fit.
 
-        An int64 column, which passes through, becomes double if that rounds none of its whole
-        numbers; every other column becomes text.
+        Numbers that pass through become int64 or double if either keeps them as they are written;
+        every other column becomes text.
         """
         self._quarantine.clear()
         before = self.types
         as_text = dict.fromkeys(before, pyarrow.string())
-        left = {name: candidates(type_) for name, type_ in before.items()}
+        left = {
+            name: candidates(type_, is_kept(self._manifest, name, type_))
+            for name, type_ in before.items()
+        }
         for source in self._manifest.files:
             file = self._open(source)
             found: dict[str, tuple[int, str]] = {}

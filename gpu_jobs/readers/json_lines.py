@@ -33,10 +33,10 @@ def parse_line(line: str) -> dict[str, Any]:
     return row
 
 
-def fits(value: Any, expected: Any, exact: bool = False) -> bool:
+def fits(value: Any, expected: Any, kept: bool = False) -> bool:
     """Whether a column of type `expected` can hold `value`; a text column can hold anything.
 
-    `exact` as in Candidate.
+    `kept` as in Candidate.
     """
     if value is None or expected == pyarrow.string():
         return True
@@ -47,7 +47,7 @@ def fits(value: Any, expected: Any, exact: bool = False) -> bool:
     if expected == pyarrow.int64():
         return isinstance(value, int) and value in _INT64
     if isinstance(value, int):
-        return not exact or abs(value) <= MAX_EXACT
+        return not kept or abs(value) <= MAX_EXACT
     return isinstance(value, float)
 
 

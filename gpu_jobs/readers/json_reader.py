@@ -20,7 +20,15 @@ from gpu_jobs.quarantine import MAX_TEXT, BadRow, Quarantine
 from gpu_jobs.readers.column_check import text_warning
 from gpu_jobs.readers.json_lines import BadLineError, convert, fits, parse_line
 from gpu_jobs.readers.text_stream import BLOCK_BYTES, OpenText
-from gpu_jobs.readers.text_types import UNSEEN, Candidate, candidates, narrowest, text_types
+from gpu_jobs.readers.text_types import (
+    MAX_EXACT,
+    UNSEEN,
+    Candidate,
+    candidates,
+    is_kept,
+    narrowest,
+    text_types,
+)
 from gpu_jobs.workers import in_order, unchanged
 
 
@@ -62,12 +70,15 @@ class JsonReader:
     def widen(self) -> None:
         """Read every line; widen the columns that do not fit, add columns that come late.
 
-        An int64 column, which passes through, becomes double if that rounds none of its whole
-        numbers; every other column becomes text.
+        Numbers that pass through become int64 or double if either keeps all of them; every other
+        column becomes text.
         """
         self._quarantine.clear()
         before = self.types
-        left = {name: candidates(type_) for name, type_ in before.items()}
+        left = {
+            name: candidates(type_, is_kept(self._manifest, name, type_))
+            for name, type_ in before.items()
+        }
         for block in self._blocks():
             for number, line in _lines(block):
                 try:
@@ -92,7 +103,7 @@ class JsonReader:
                 "examined: kept, and not normalized."
             )
         known = left[name]
-        left[name] = tuple(each for each in known if fits(value, each.type, each.exact))
+        left[name] = tuple(each for each in known if fits(value, each.type, each.kept))
         # A column that begins with text has not become it.
         if not left[name] and known not in ((), UNSEEN):
             cell = convert(value, pyarrow.string())
@@ -123,15 +134,30 @@ class JsonReader:
             # Parsing takes any bytes for text.
             table.validate(full=True)
             # Of several documents on a line pyarrow takes all, and of one on several lines too.
-            if table.num_rows != objects:
+            if table.num_rows != objects or self._may_be_rounded(table):
                 return None
         except pyarrow.ArrowInvalid:
             return None
         batches: list[Any] = table.combine_chunks().to_batches()
         return batches
 
+    def _may_be_rounded(self, table: Any) -> bool:
+        """Whether a double that has to be kept is so large that it may be a rounded integer."""
+        # Imported where it is needed, since it takes longer than some jobs to compute.
+        from pyarrow import compute
+
+        doubles = [n for n in self._kept() if self.types[n] == pyarrow.float64()]
+        return any(
+            compute.any(compute.greater_equal(compute.abs(table[name]), float(MAX_EXACT))).as_py()
+            for name in doubles
+        )
+
+    def _kept(self) -> set[str]:
+        return {n for n, type_ in self.types.items() if is_kept(self._manifest, n, type_)}
+
     def _parse_lines(self, block: TextBlock) -> Any:
         columns: dict[str, list[Any]] = {name: [] for name in self.types}
+        kept = self._kept()
         bad = []
         for number, line in _lines(block):
             try:
@@ -143,7 +169,7 @@ class JsonReader:
                 raise MisfitError(f"new columns in line {number}")
             for name, type_ in self.types.items():
                 value = row.get(name)
-                if not fits(value, type_):
+                if not fits(value, type_, name in kept):
                     raise MisfitError(f"column {name!r} in line {number}")
                 columns[name].append(convert(value, type_))
         self._quarantine.add(bad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,29 +34,40 @@ def text_types(manifest: Manifest) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A type that a column may have. Beyond MAX_EXACT no whole number fits an `exact` double."""
+    """A type that a column may have; one that is `kept` has to hold what is written.
+
+    That is no whole number that a double would round, and no number as codes are, which begins
+    with zeros or, a whole one, with a plus sign.
+    """
 
     type: Any
-    exact: bool = False
+    kept: bool = False
 
 
 MAX_EXACT = 2**53
 """Up to here, and down to its negative, a double holds every whole number."""
 
-UNSEEN = (
-    Candidate(pyarrow.bool_()),
-    Candidate(pyarrow.int64()),
-    Candidate(pyarrow.float64(), exact=True),
-)
+_INT64 = Candidate(pyarrow.int64(), kept=True)
+_DOUBLE = Candidate(pyarrow.float64(), kept=True)
+
+UNSEEN = (Candidate(pyarrow.bool_()), _INT64, _DOUBLE)
 """The candidates of a column of which no value has been seen."""
 
 
-def candidates(type_: Any) -> tuple[Candidate, ...]:
-    """What a column of `type_` may turn out to be other than text, the narrowest type first."""
+def is_kept(manifest: Manifest, name: str, type_: Any) -> bool:
+    """Whether the column is of numbers that pass through, which have to stay what they are."""
+    return name not in manifest.normalize and type_ in (pyarrow.int64(), pyarrow.float64())
+
+
+def candidates(type_: Any, kept: bool) -> tuple[Candidate, ...]:
+    """What a column of `type_` may turn out to be other than text, the first one if it can.
+
+    `kept` as in Candidate.
+    """
     if type_ == pyarrow.string():
         return ()
-    if type_ == pyarrow.int64():
-        return UNSEEN[1:]
+    if kept:
+        return (_INT64, _DOUBLE) if type_ == pyarrow.int64() else (_DOUBLE, _INT64)
     return (Candidate(type_),)
 
 
@@ -69,78 +81,84 @@ def narrowed(cells: Any, left: tuple[Candidate, ...]) -> tuple[tuple[Candidate, 
 
     Beside them stands the index of the cell that ruled out the last of the others.
     """
-    misfits = {each: first_misfit(cells, each.type, each.exact) for each in left}
+    misfits = {each: first_misfit(cells, each) for each in left}
     fitting = tuple(each for each, index in misfits.items() if index is None)
     return fitting, max((index for index in misfits.values() if index is not None), default=0)
 
 
-def first_misfit(cells: Any, expected: Any, exact: bool = False) -> int | None:
-    """The index of the first of the text `cells` that the CSV parser does not take for `expected`.
-
-    `exact` as in Candidate.
-    """
-    if _fits(cells, expected, exact):
+def first_misfit(cells: Any, candidate: Candidate) -> int | None:
+    """The index of the first of the text `cells` that the CSV parser would not take for it."""
+    if _fits(cells, candidate):
         return None
     low, high = 0, len(cells)
     while high - low > 1:
         middle = (low + high) // 2
-        if _fits(cells.slice(low, middle - low), expected, exact):
+        if _fits(cells.slice(low, middle - low), candidate):
             low = middle
         else:
             high = middle
     return low
 
 
-def _fits(cells: Any, expected: Any, exact: bool) -> bool:
-    """Whether all `cells` have the type, by the rules of pyarrow's CSV conversion."""
+def _fits(cells: Any, candidate: Candidate) -> bool:
+    """Whether all `cells` are what `candidate` says, by the rules of pyarrow's CSV conversion."""
     # Imported where it is needed, since it takes longer than some jobs to compute.
     from pyarrow import compute
 
-    if expected == pyarrow.bool_():
-        null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
-        words = pyarrow.array(TRUE_SPELLINGS + FALSE_SPELLINGS)
-        return bool(
-            compute.all(compute.or_(null, compute.is_in(cells, words)), min_count=0).as_py()
-        )
+    if candidate.type == pyarrow.bool_():
+        words = pyarrow.array(NULL_SPELLINGS + TRUE_SPELLINGS + FALSE_SPELLINGS)
+        return bool(compute.all(compute.is_in(cells, words), min_count=0).as_py())
     try:
-        if expected == pyarrow.int64():
-            whole_numbers(cells)
-            return True
-        numbers = _numbers(cells)
-        numbers.cast(expected)
-        if exact:
-            whole = compute.match_substring_regex(numbers, r"^[+-]?\d+$")
-            # Arrow's cast from int64 to double refuses what is beyond MAX_EXACT.
-            unsigned = compute.utf8_ltrim(numbers.filter(whole), "+")
-            whole_numbers(unsigned).cast(pyarrow.float64())
+        if candidate.kept:
+            kept_numbers(cells, candidate.type)
+        else:
+            _numbers(cells, candidate.type)
     except pyarrow.ArrowInvalid:
         return False
     return True
 
 
-def whole_numbers(cells: Any) -> Any:
-    """Text cells as int64, as CSV conversion would have them, but none that loses leading zeros.
+def kept_numbers(cells: Any, type_: Any) -> Any:
+    """Text cells as int64 or double, which are what is written, as Candidate says of `kept`.
 
-    Raises ArrowInvalid.
+    Raises ArrowInvalid for a cell that would not be.
     """
     from pyarrow import compute
 
-    try:
-        # Where there are neither nulls nor blanks, this is all.
-        whole = cells.cast(pyarrow.int64())
-    except pyarrow.ArrowInvalid:
-        cells = _numbers(cells)
-        whole = cells.cast(pyarrow.int64())
-    zero = compute.or_(compute.starts_with(cells, "0"), compute.starts_with(cells, "-0"))
-    if compute.any(compute.match_substring_regex(cells.filter(zero), "^-?0.")).as_py():
-        raise pyarrow.ArrowInvalid("a whole number begins with 0")
-    return whole
+    written, numbers = _numbers(cells, type_)
+    starts = [compute.starts_with(written, start) for start in ("0", "-0", "+")]
+    unusual = written.filter(functools.reduce(compute.or_, starts))
+    if _any_matches(unusual, r"^[+-]?0[0-9xX]|^\+[0-9]+$"):
+        raise pyarrow.ArrowInvalid("a number begins with 0 or +")
+    if type_ == pyarrow.float64():
+        is_large = compute.greater_equal(compute.abs(numbers), float(MAX_EXACT))
+        large = written.filter(is_large)
+        if _any_matches(large.filter(compute.is_inf(numbers.filter(is_large))), "[0-9]"):
+            raise pyarrow.ArrowInvalid("a number is beyond the range of a double")
+        whole = large.filter(compute.match_substring_regex(large, "^-?[0-9]+$"))
+        # Arrow's cast from int64 to double refuses what is beyond MAX_EXACT.
+        whole.cast(pyarrow.int64()).cast(pyarrow.float64())
+    return numbers
 
 
-def _numbers(cells: Any) -> Any:
-    """Text cells as CSV conversion takes them for numbers: null spellings null, blanks trimmed."""
+def _any_matches(cells: Any, pattern: str) -> bool:
+    from pyarrow import compute
+
+    return bool(compute.any(compute.match_substring_regex(cells, pattern)).as_py())
+
+
+def _numbers(cells: Any, type_: Any) -> tuple[Any, Any]:
+    """Text cells as CSV conversion takes them for numbers, and these of `type_`.
+
+    Spellings of null are null, and blanks around numbers are trimmed. Raises ArrowInvalid.
+    """
     from pyarrow import compute
 
     null = compute.is_in(cells, pyarrow.array(NULL_SPELLINGS))
-    # Blanks and tabs are trimmed around numbers, but not around null spellings.
-    return compute.if_else(null, None, compute.utf8_trim(cells, " \t"))
+    written = compute.if_else(null, None, cells)
+    try:
+        return written, written.cast(type_)
+    except pyarrow.ArrowInvalid:
+        # Blanks and tabs are trimmed around numbers, but not around null spellings.
+        written = compute.utf8_trim(written, " \t")
+        return written, written.cast(type_)

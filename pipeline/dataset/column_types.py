@@ -33,8 +33,9 @@ _NULLS = frozenset(NULL_SPELLINGS)
 _BOOLS = frozenset(TRUE_SPELLINGS + FALSE_SPELLINGS)
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _LEADING_ZERO = re.compile(r"-?0\d+", re.ASCII)
+# Also the NaN that C writes, as -nan(ind).
 _FLOAT = re.compile(
-    rf"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|{'|'.join(INFINITY_SPELLINGS)})",
+    rf"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|{'|'.join(INFINITY_SPELLINGS)}|nan(?:\(\w*\))?)",
     re.ASCII | re.IGNORECASE,
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
@@ -96,8 +97,9 @@ def infer(distinct: Set[str]) -> Inferred:
         return Inferred(STRING, remark)
     if len(others) <= len(values) / 2:
         example = quoted(min(others))
+        what = "is no number" if len(others) == 1 else "are no numbers"
         return Inferred(
-            STRING, f"{len(others)} of its {len(values)} values are no numbers, as {example}"
+            STRING, f"{len(others)} of its {len(values)} different values {what}, as {example}"
         )
     return Inferred(STRING)
 

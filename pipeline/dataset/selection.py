@@ -10,7 +10,7 @@ from contracts.manifest import Options
 from contracts.wording import quoted
 from pipeline.dataset.column_types import is_groupable, is_numeric
 from pipeline.dataset.problems import listing, rejected
-from pipeline.dataset.table import Table
+from pipeline.dataset.table import Table, about_text
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def select(table: Table, options: Options) -> Selection:
         ("group-by", (options.group_by,) if options.group_by else ()),
     ):
         _check_known(option, chosen, names)
-    _check_choice(options, types)
+    _check_choice(options, types, table.warnings)
     categories = (name for name in table.categories if is_groupable(types[name]))
     group_by = options.group_by or next(categories, None)
     candidates = options.columns or tuple(n for n in names if is_numeric(types[n]))
@@ -66,16 +66,23 @@ def _hint(name: str, names: Sequence[str]) -> str:
     return f"; did you mean {quoted(by_lower_case[close[0]])}?" if close else ""
 
 
-def _check_choice(options: Options, types: dict[str, str]) -> None:
+def _check_choice(options: Options, types: dict[str, str], warnings: Sequence[str]) -> None:
     """Numbers to normalize, and something plain to group by."""
     numeric = [name for name in types if is_numeric(types[name])]
     for name in options.columns:
         if name not in numeric:
+            why = [warning for warning in warnings if warning.startswith(about_text(name))]
             raise rejected(
                 "not_numeric",
-                f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot be "
-                f"normalized. The numeric columns are {listing(numeric) or 'none'}. Upload again "
-                "with some of them.",
+                " ".join(
+                    [
+                        f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot "
+                        "be normalized.",
+                        *why,
+                        f"The numeric columns are {listing(numeric) or 'none'}. Upload again with "
+                        "some of them.",
+                    ]
+                ),
                 "metadata columns",
             )
         if name == options.group_by:

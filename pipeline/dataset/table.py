@@ -28,7 +28,12 @@ def is_category(distinct: int, rows: int) -> bool:
 
 def text_remark(column: str, remark: str) -> str:
     """The warning about a column that one might take for a number."""
-    return f"Column {quoted(column)} is read as text: {remark}."
+    return f"{about_text(column)} {remark}."
+
+
+def about_text(column: str) -> str:
+    """How such a warning about the column begins."""
+    return f"Column {quoted(column)} is read as text:"
 
 
 def check_names(names: Sequence[str], where: str | None = None) -> None:

@@ -159,7 +159,7 @@ def test_widening_finds_every_misfit_and_every_late_column(reader, small_blocks)
     assert json_reader.types == {"a": string, "b": string, "c": string, "z": pyarrow.int64()}
     assert json_reader.warnings == [
         "Column 'b' is read as text, and not normalized: 'two' stands in line 1 of b.jsonl.",
-        "Column 'c' is read as text, and not normalized: '0' stands in line 1 of b.jsonl.",
+        "Column 'c' is read as text: '0' stands in line 1 of b.jsonl.",
         "Column 'z' first stands in line 1 of b.jsonl, behind the sample that was examined: "
         "kept, and not normalized.",
         "Column 'a' is read as text, and not normalized: 'three' stands in line 2 of b.jsonl.",
@@ -183,9 +183,9 @@ def widened(json_reader):
         (["1", "null", "1.5"], [1.0, None, 1.5], None),
         (["1", "1.0"], [1.0, 1.0], None),
         (["-9007199254740992", "1.5"], [-9007199254740992.0, 1.5], None),
-        (["9007199254740993", "1.5"], ["9007199254740993", "1.5"], "'1.5' stands in line 2"),
-        (["1.5", "9007199254740993"], ["1.5", "9007199254740993"], "'9007199254740993' stands"),
-        (["1", "9223372036854775808"], ["1", "9223372036854775808"], "'9223372036854775808' st"),
+        (["9007199254740993", "1.5"], ["9007199254740993", "1.5"], "up to '1.5' in line 2"),
+        (["1.5", "9007199254740993"], ["1.5", "9007199254740993"], "up to '9007199254740993'"),
+        (["1", "9223372036854775808"], ["1", "9223372036854775808"], "up to '9223372036854775808'"),
         (["1", "1.5", "true"], ["1", "1.5", "true"], "'true' stands in line 3"),
     ],
 )
@@ -197,6 +197,25 @@ def test_whole_numbers_that_pass_through_become_fractions_where_none_is_rounded(
     assert [a for (a,) in widened(json_reader)] == found
     assert len(json_reader.warnings) == (culprit is not None)
     assert not culprit or culprit in json_reader.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["null", "9007199254740993"], [None, 9007199254740993]),
+        (["1.5", "9007199254740993"], ["1.5", "9007199254740993"]),
+        (["1.5", "9223372036854775808"], ["1.5", "9223372036854775808"]),
+    ],
+)
+def test_doubles_that_pass_through_round_no_whole_number(reader, values, found):
+    lines = "".join(f'{{"a":{value}}}\n' for value in values)
+    assert [a for (a,) in widened(reader({"a": "double"}, lines.encode(), normalize=()))] == found
+
+
+def test_doubles_that_pass_through_may_be_large(reader):
+    lines = b'{"a":1e300}\n{"a":9007199254740992}\n{"a":-1.5e16}\n'
+    rows = rows_of(reader({"a": "double"}, lines, normalize=()))
+    assert rows == [(1e300,), (9007199254740992.0,), (-1.5e16,)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from pipeline.dataset.column_types import infer, is_groupable, is_numeric, is_te
         ({"+5"}, "double"),
         ({".5", "5.", "1e9", "-1E-9"}, "double"),
         ({"1", "inf", "-Infinity", "1e400"}, "double"),
+        ({"1", "-nan(ind)", "NAN", "+nan", "nan(7)"}, "double"),
+        ({"Nan", "Ann"}, "string"),
         ({"true", "False", "TRUE", ""}, "bool"),
         ({"true", "yes"}, "string"),
         ({"true", "1"}, "string"),
@@ -38,7 +40,7 @@ def test_the_type_follows_from_the_cells(cells, expected):
 def test_numbers_with_some_other_words_between_them_stay_text_and_say_which():
     inferred = infer({"1", "2", "3.5", "unknown", "NA"})
     assert inferred.type == "string"
-    assert inferred.remark == "1 of its 4 values are no numbers, as 'unknown'"
+    assert inferred.remark == "1 of its 4 different values is no number, as 'unknown'"
 
 
 def test_a_decimal_comma_is_text_and_says_so():

@@ -195,7 +195,7 @@ def test_18_mixed_types_stay_text_with_a_warning(look):
     found = look(b"a,b\n1,x\n2,y\nmany,z\n")
     assert types(found) == {"a": "string", "b": "string"}
     assert found.table.warnings == (
-        "Column 'a' is read as text: 1 of its 3 values are no numbers, as 'many'.",
+        "Column 'a' is read as text: 1 of its 3 different values is no number, as 'many'.",
     )
     assert "it mixes" in look(b'{"a": 1}\n{"a": "x"}\n').table.warnings[0]
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from contracts.manifest import Column, Options
 from pipeline.dataset.selection import select
-from pipeline.dataset.table import Table
+from pipeline.dataset.table import Table, text_remark
 from pipeline.errors import InputRejected
 
 TABLE = Table(
@@ -71,6 +73,14 @@ def test_what_is_no_number_cannot_be_normalized(name):
     problem = problem_of(columns=("fare", name))
     assert problem.code == "not_numeric"
     assert "The numeric columns are 'fare', 'tip'." in problem.message
+
+
+def test_a_column_that_is_text_for_a_reason_is_refused_with_it():
+    warnings = tuple(text_remark(name, "it has a comma") for name in ("city", "city hall"))
+    with pytest.raises(InputRejected) as caught:
+        select(replace(TABLE, warnings=warnings), Options(columns=("city",)))
+    message = caught.value.problem.message
+    assert "normalized. Column 'city' is read as text: it has a comma. The numeric" in message
 
 
 def test_a_column_cannot_both_be_normalized_and_group():
