@@ -20,7 +20,6 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/build/cache/jsii
 export CDK_DISABLE_CLI_TELEMETRY := true
 # What is temporary stays below this folder too.
 export TMPDIR := $(CURDIR)/build/tmp
-$(shell mkdir -p "$(TMPDIR)")
 # Compiled modules are kept when they are first imported; compiling all of them costs more.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -127,7 +126,10 @@ artifacts: .venv/.uv
 tools: .venv/.product
 	@$(BIN)/python -m local.toolchain install
 
-.venv/.uv:
+build/tmp:
+	@mkdir -p $@
+
+.venv/.uv: | build/tmp
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found:" \
 		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "installing into .venv, which takes a minute or two the first time"

@@ -66,8 +66,8 @@ class Column:
     For text formats the types are int64, double, bool, string, and for JSON Lines also
     `struct` and `list`; they were inferred from the first few MiB, so a reader may have to
     widen them (int64, double, string) further on. A column that passes through becomes string
-    where numbers would not keep what is written: whole ones that a double rounds, or codes with
-    leading zeros or a plus sign.
+    where numbers would not keep its whole numbers and codes as they are written: what a double
+    rounds or has no range for, zeros or a plus sign before a number.
     """
 
     name: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 QUOTED_CHARACTERS = 80
 MAX_CHARACTERS = 2_000
-MAX_NAMES = 10
+MAX_NAMES = 20
 MAX_WARNINGS = 20
 """Of one stage, so that one which warns of every file leaves room for what the others say."""
 
@@ -21,12 +21,16 @@ def quoted(text: str) -> str:
     return repr(cut(text, QUOTED_CHARACTERS))
 
 
+def listing(names: Iterable[str]) -> str:
+    """Names in a sentence, not more than a person would read."""
+    all_quoted = [quoted(name) for name in names]
+    more = len(all_quoted) - MAX_NAMES
+    return ", ".join(all_quoted[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def named(columns: Sequence[str]) -> str:
-    """The columns, of which there is one at least, in a sentence: the first MAX_NAMES by name."""
-    names = ", ".join(map(quoted, columns[:MAX_NAMES]))
-    if more := columns[MAX_NAMES:]:
-        names += f" and {len(more):,} more"
-    return f"column{'s' if len(columns) > 1 else ''} {names}"
+    """One column or several, in a sentence."""
+    return f"column{'s' if len(columns) > 1 else ''} {listing(columns)}"
 
 
 def shortened(message: str) -> str:

@@ -147,7 +147,7 @@ class _Normalization:
     def _leave(self, problem: Problem | None = None) -> None:
         warnings = self._warnings()
         for warning in warnings:
-            log.info("warning: %s", warning)
+            log.warning("warning: %s", warning)
         self._attempt.leave(warnings, problem)
 
     def _warnings(self) -> tuple[str, ...]:
@@ -207,14 +207,14 @@ def _column_warnings(measured: Measured) -> Iterator[str]:
         yield f"Null throughout: {named(columns)}. There is no finite value to normalize."
     if columns := measured.too_close:
         yield (
-            f"Short of digits: {named(columns)}. What varies is so little that its squares are "
-            "below the range of a double: z-scores may lack digits, or are only centred. Multiply "
-            "by a power of ten."
+            f"Short of digits: {named(columns)}. The values differ by so little that the squares "
+            "of the differences are below the range of a double: z-scores may lack digits, or are "
+            "only centred. Multiply by a power of ten."
         )
     if columns := measured.centred_only:
         yield (
-            f"Centred and not scaled: {named(columns)}. What varies is so little for the size of "
-            "the values that it may be rounding."
+            f"Centred and not scaled: {named(columns)}. The values differ by so little, for their "
+            "size, that it may be rounding."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from contracts.manifest import Column, Manifest
+from contracts.manifest import Manifest
 from contracts.wording import quoted
 from gpu_jobs.errors import RejectedError
 
@@ -18,9 +18,12 @@ def check_names(found: Sequence[str], expected: Sequence[str], key: str) -> None
         raise mismatch(f"Column {quoted(name)} is one more than was validated.", key)
 
 
-def text_warning(manifest: Manifest, name: str, cell: str, place: str) -> str:
+def text_warning(
+    manifest: Manifest, name: str, cell: str, place: str, is_number: bool = False
+) -> str:
     """What to say of a column that has become text by `cell`.
 
+    `is_number` if that is a number which a column of numbers that pass through cannot keep.
     Raises RejectedError for one that somebody asked to have normalized.
     """
     if name in manifest.options.columns:
@@ -30,16 +33,11 @@ def text_warning(manifest: Manifest, name: str, cell: str, place: str) -> str:
             "take the column out of columns.",
             place,
         )
-    is_number = cell.lstrip(" \t+-.")[:1].isdigit()
-    if (
-        is_number
-        and Column(name, "bool") not in manifest.columns
-        and name not in manifest.normalize
-    ):
+    if is_number:
         # The cell alone need not be the reason: 1.5 after a whole number that no double holds.
         return (
-            f"Column {quoted(name)} is read as text, since numbers would not keep all that is "
-            f"written up to {quoted(cell)} in {place}."
+            f"Column {quoted(name)} is read as text: no type of number keeps every value up to "
+            f"{quoted(cell)} in {place} as it is written."
         )
     what = "is read as text" + (", and not normalized" if name in manifest.normalize else "")
     return f"Column {quoted(name)} {what}: {quoted(cell)} stands in {place}."

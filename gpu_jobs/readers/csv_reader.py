@@ -14,7 +14,7 @@ from gpu_jobs.readers.csv_file import CsvFile
 from gpu_jobs.readers.text_stream import OpenText
 from gpu_jobs.readers.text_types import (
     candidates,
-    is_kept,
+    kept_columns,
     narrowed,
     narrowest,
     text_types,
@@ -38,7 +38,7 @@ class CsvReader:
         Raises MisfitError, RejectedError.
         """
         self._quarantine.clear()
-        kept = [name for name, type_ in self.types.items() if is_kept(self._manifest, name, type_)]
+        kept = kept_columns(self.types, self._manifest)
         for source in self._manifest.files:
             file = self._open(source)
             for result in file.batches(self.types, function, kept):
@@ -55,10 +55,8 @@ class CsvReader:
         self._quarantine.clear()
         before = self.types
         as_text = dict.fromkeys(before, pyarrow.string())
-        left = {
-            name: candidates(type_, is_kept(self._manifest, name, type_))
-            for name, type_ in before.items()
-        }
+        kept = kept_columns(before, self._manifest)
+        left = {name: candidates(type_, name in kept) for name, type_ in before.items()}
         for source in self._manifest.files:
             file = self._open(source)
             found: dict[str, tuple[int, str]] = {}
@@ -72,7 +70,8 @@ class CsvReader:
                 file.take_ragged()
             for name, (row, cell) in sorted(found.items(), key=lambda item: item[1][0]):
                 place = file.place(file.record_of(row))
-                self.warnings.append(text_warning(self._manifest, name, cell, place))
+                is_number = name in kept and _is_number(cell)
+                self.warnings.append(text_warning(self._manifest, name, cell, place, is_number))
         self.types = {name: narrowest(left[name]) for name in before}
         if self.types == before:
             raise RuntimeError("the parser refused a cell that fits its column's type")
@@ -86,3 +85,11 @@ class CsvReader:
             BadRow(key, file.lines.line(row.record, row.text), row.reason, row.text)
             for row in file.take_ragged()
         )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

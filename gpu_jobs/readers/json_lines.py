@@ -36,7 +36,7 @@ def parse_line(line: str) -> dict[str, Any]:
 def fits(value: Any, expected: Any, kept: bool = False) -> bool:
     """Whether a column of type `expected` can hold `value`; a text column can hold anything.
 
-    `kept` as in Candidate.
+    `kept` as in Candidate, but of 1e999 the parser leaves no more than infinity.
     """
     if value is None or expected == pyarrow.string():
         return True

@@ -6,6 +6,7 @@ columns, goes through Python line by line, which knows the lines and can keep so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +26,13 @@ from gpu_jobs.readers.text_types import (
     UNSEEN,
     Candidate,
     candidates,
-    is_kept,
+    kept_columns,
     narrowest,
     text_types,
 )
 from gpu_jobs.workers import in_order, unchanged
+
+_LONG_INTEGER = re.compile(rb":\s*-?[0-9]{16,}\s*[,}]")
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,8 @@ class JsonReader:
         """
         self._quarantine.clear()
         before = self.types
-        left = {
-            name: candidates(type_, is_kept(self._manifest, name, type_))
-            for name, type_ in before.items()
-        }
+        kept = kept_columns(before, self._manifest)
+        left = {name: candidates(type_, name in kept) for name, type_ in before.items()}
         for block in self._blocks():
             for number, line in _lines(block):
                 try:
@@ -107,7 +108,8 @@ class JsonReader:
         # A column that begins with text has not become it.
         if not left[name] and known not in ((), UNSEEN):
             cell = convert(value, pyarrow.string())
-            self.warnings.append(text_warning(self._manifest, name, cell, place))
+            is_number = type(value) in (int, float) and all(each.kept for each in known)
+            self.warnings.append(text_warning(self._manifest, name, cell, place, is_number))
 
     def _blocks(self) -> Iterator[TextBlock]:
         for source in self._manifest.files:
@@ -134,30 +136,29 @@ class JsonReader:
             # Parsing takes any bytes for text.
             table.validate(full=True)
             # Of several documents on a line pyarrow takes all, and of one on several lines too.
-            if table.num_rows != objects or self._may_be_rounded(table):
+            if table.num_rows != objects or self._may_be_rounded(table, block.text):
                 return None
         except pyarrow.ArrowInvalid:
             return None
         batches: list[Any] = table.combine_chunks().to_batches()
         return batches
 
-    def _may_be_rounded(self, table: Any) -> bool:
-        """Whether a double that has to be kept is so large that it may be a rounded integer."""
+    def _may_be_rounded(self, table: Any, text: bytes) -> bool:
+        """Whether a double that has to be kept may be a whole number that was rounded."""
         # Imported where it is needed, since it takes longer than some jobs to compute.
         from pyarrow import compute
 
-        doubles = [n for n in self._kept() if self.types[n] == pyarrow.float64()]
-        return any(
-            compute.any(compute.greater_equal(compute.abs(table[name]), float(MAX_EXACT))).as_py()
-            for name in doubles
+        kept = kept_columns(self.types, self._manifest)
+        doubles = [table[name] for name in kept if self.types[name] == pyarrow.float64()]
+        has_large = any(
+            compute.any(compute.greater_equal(compute.abs(cells), float(MAX_EXACT))).as_py()
+            for cells in doubles
         )
-
-    def _kept(self) -> set[str]:
-        return {n for n, type_ in self.types.items() if is_kept(self._manifest, n, type_)}
+        return has_large and _LONG_INTEGER.search(text) is not None
 
     def _parse_lines(self, block: TextBlock) -> Any:
         columns: dict[str, list[Any]] = {name: [] for name in self.types}
-        kept = self._kept()
+        kept = kept_columns(self.types, self._manifest)
         bad = []
         for number, line in _lines(block):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +35,10 @@ def text_types(manifest: Manifest) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A type that a column may have; one that is `kept` has to hold what is written.
+    """A type that a column may have.
 
-    That is no whole number that a double would round, and no number as codes are, which begins
-    with zeros or, a whole one, with a plus sign.
+    One that is `kept` has to hold whole numbers and codes as they are written: no whole number
+    that a double rounds, none beyond its range, none with zeros or a plus sign before it.
     """
 
     type: Any
@@ -54,13 +55,14 @@ UNSEEN = (Candidate(pyarrow.bool_()), _INT64, _DOUBLE)
 """The candidates of a column of which no value has been seen."""
 
 
-def is_kept(manifest: Manifest, name: str, type_: Any) -> bool:
-    """Whether the column is of numbers that pass through, which have to stay what they are."""
-    return name not in manifest.normalize and type_ in (pyarrow.int64(), pyarrow.float64())
+def kept_columns(types: Mapping[str, Any], manifest: Manifest) -> set[str]:
+    """The columns of numbers that pass through, which have to stay what they are."""
+    numbers = {n for n, type_ in types.items() if type_ in (pyarrow.int64(), pyarrow.float64())}
+    return numbers - {*manifest.normalize}
 
 
 def candidates(type_: Any, kept: bool) -> tuple[Candidate, ...]:
-    """What a column of `type_` may turn out to be other than text, the first one if it can.
+    """What a column of `type_` may turn out to be, if not text; the first that its cells fit.
 
     `kept` as in Candidate.
     """

@@ -157,7 +157,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) measure_runs(
             values[i] = i * THREADS < left ? from[i * THREADS] : __longlong_as_double(INFINITE);
         }
         if (!shifted) shifted = find_shift(values, shift);
-        // A warp asks for each value only from the first on that is not finite.
+        // As long as a warp has met finite values only, it need not ask of each.
         if (dense) {
             bool finite = true;
 #pragma unroll

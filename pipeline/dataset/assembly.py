@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from contracts.manifest import Manifest, Options, SourceObject
 from contracts.problem import Problem
+from contracts.wording import listing
 from pipeline.dataset.description import Description
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.schema import FileColumns, merge_columns, mismatch, settle_integers
 from pipeline.dataset.selection import select
 from pipeline.dataset.table import Table
@@ -57,7 +58,9 @@ def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Opt
     columns, widened = merge_columns(
         content.format, [FileColumns(part.file.key, part.table.columns) for part in parts]
     )
-    selection = select(replace(parts[0].table, columns=columns), options)
+    of_files = tuple(warning for part in parts for warning in part.table.warnings)
+    table = replace(parts[0].table, columns=columns, warnings=(*of_files, *widened))
+    selection = select(table, options)
     manifest = Manifest(
         job_id=job_id,
         bucket=bucket,
@@ -69,8 +72,7 @@ def assemble(job_id: str, bucket: str, findings: Sequence[Finding], options: Opt
         delimiter=content.delimiter,
         options=options,
     )
-    of_files = tuple(warning for part in parts for warning in part.table.warnings)
-    return Assembled(manifest, (*skipped, *of_files, *widened))
+    return Assembled(manifest, (*skipped, *table.warnings))
 
 
 def _parts_with_rows(findings: Sequence[Finding]) -> tuple[list[_Part], tuple[str, ...]]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 
 from contracts.manifest import MAX_COLUMNS, Column
+from contracts.wording import listing
 from pipeline.dataset.column_types import fits_int64, infer, is_numeric, is_text, looks_numeric
 from pipeline.dataset.limits import MAX_FIELD, SAMPLE_BYTES, SAMPLE_ROWS, MiB
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.sample import Text
 from pipeline.dataset.table import (
     Table,

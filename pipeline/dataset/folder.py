@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from contracts.codec import to_json
 from contracts.manifest import SourceObject
+from contracts.wording import listing
 from pipeline.dataset.limits import MAX_FILES
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import rejected
 
 EMPTY_FOR_SECONDS = 900
 """The first part may be one large file in a single PUT, of which S3 shows nothing until it ends."""

@@ -11,22 +11,10 @@ the request    invalid_option, unknown_column, not_numeric, no_numeric_column
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from contracts.problem import Problem
-from contracts.wording import quoted
 from pipeline.errors import InputRejected
-
-LISTED_NAMES = 20
 
 
 def rejected(code: str, message: str, where: str | None = None) -> InputRejected:
     """The exception to raise; `message` says what is wrong and what to do about it."""
     return InputRejected(Problem(code, message, where))
-
-
-def listing(names: Iterable[str]) -> str:
-    """Names in a sentence, not more than a person would read."""
-    all_quoted = [quoted(name) for name in names]
-    more = len(all_quoted) - LISTED_NAMES
-    return ", ".join(all_quoted[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

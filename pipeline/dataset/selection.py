@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from contracts.manifest import Options
-from contracts.wording import quoted
+from contracts.wording import listing, quoted
 from pipeline.dataset.column_types import is_groupable, is_numeric
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import rejected
 from pipeline.dataset.table import Table, about_text
 
 

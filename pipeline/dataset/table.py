@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.manifest import MAX_COLUMNS, Column
-from contracts.wording import quoted
+from contracts.wording import listing, quoted
 from pipeline.dataset.limits import MAX_CATEGORIES, ROWS_PER_CATEGORY
-from pipeline.dataset.problems import listing, rejected
+from pipeline.dataset.problems import rejected
 
 
 @dataclass(frozen=True)

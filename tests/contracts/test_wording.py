@@ -1,4 +1,4 @@
-from contracts.wording import capped, cut, named, quoted, shortened
+from contracts.wording import capped, cut, listing, named, quoted, shortened
 
 
 def test_what_is_cut_says_so():
@@ -11,12 +11,13 @@ def test_text_is_quoted_escaped_and_cut():
     assert quoted("x" * 81) == "'" + "x" * 79 + "…'"
 
 
-def test_of_many_columns_ten_are_named():
-    names = list("abcdefghijkl")
+def test_of_many_columns_twenty_are_named():
+    names = [*"abcdefghijklmnopqrstuv"]
     assert named(names[:1]) == "column 'a'"
     assert named(names[:2]) == "columns 'a', 'b'"
-    assert named(names[:10]).endswith("'i', 'j'")
-    assert named(names).endswith("'i', 'j' and 2 more")
+    assert named(names[:20]).endswith("'s', 't'")
+    assert named(names).endswith("'s', 't' and 2 more")
+    assert listing(names[:2]) == "'a', 'b'"
 
 
 def test_an_endless_message_keeps_what_is_wrong_and_what_to_do():

@@ -212,6 +212,15 @@ def test_doubles_that_pass_through_round_no_whole_number(reader, values, found):
     assert [a for (a,) in widened(reader({"a": "double"}, lines.encode(), normalize=()))] == found
 
 
+def test_text_and_truth_among_numbers_are_told_as_what_they_are(reader):
+    for first, second in (("1", '"5"'), ("true", "5")):
+        lines = f'{{"a":{first}}}\n{{"a":{second}}}\n'.encode()
+        json_reader = reader({"a": "int64" if first == "1" else "bool"}, lines, normalize=())
+        widened(json_reader)
+        (warning,) = json_reader.warnings
+        assert warning == "Column 'a' is read as text: '5' stands in line 2 of a.jsonl."
+
+
 def test_doubles_that_pass_through_may_be_large(reader):
     lines = b'{"a":1e300}\n{"a":9007199254740992}\n{"a":-1.5e16}\n'
     rows = rows_of(reader({"a": "double"}, lines, normalize=()))

@@ -55,6 +55,18 @@ def alternating(first, low, high):
     return column(first, *([low, high] * 500))
 
 
+@on_every_device
+def test_what_is_learned_after_a_transform_counts_in_the_next_one(xp):
+    first, second, third = (column(*range(start, start + 9)) for start in (0, 50, 700))
+    scaler = fitted(xp, first)
+    scaler.transform(first)
+    scaler.partial_fit(second)
+    assert (scaler.transform(first) == fitted(xp, first, second).transform(first)).all()
+    scaler.merge(fitted(xp, third))
+    expected = fitted(xp, first, second).merge(fitted(xp, third)).transform(first)
+    assert (scaler.transform(first) == expected).all()
+
+
 # NIST StRD, univariate summary statistics: data, certified mean and (sample) standard deviation,
 # and the digits of the latter that the data allow: beyond, the nearest float64 to each value, and
 # not the value, decides. https://www.itl.nist.gov/div898/strd/univ/homepage.html

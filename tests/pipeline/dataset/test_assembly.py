@@ -93,6 +93,12 @@ def test_files_of_another_kind_are_refused_naming_both(problem_of):
     assert problem_of(a=CSV, b=CSV.replace(b",", b"\t")).code == "columns_differ"
 
 
+def test_what_another_file_made_of_a_column_is_told_with_the_problem(problem_of):
+    problem = problem_of(**{"a.csv": b"fare\n1.5\n2\n", "b.csv": b"fare\nmuch\nlittle\n"})
+    assert problem.code == "no_numeric_column"
+    assert "it is 'string' in 'datasets/taxi/b.csv' and 'double' in earlier" in problem.message
+
+
 def test_the_problem_of_a_single_file_keeps_its_place():
     file = SourceObject("input/a.csv", "v1", 1)
     with pytest.raises(InputRejected) as caught:

@@ -21,8 +21,3 @@ def test_the_codes_that_are_listed_are_those_that_are_used():
 
     _, *kinds = re.split(r"^(?:the|its|a) \w+ {2,}", problems.__doc__, flags=re.MULTILINE)
     assert {code.strip() for kind in kinds for code in kind.split(",")} == used
-
-
-def test_somebodys_text_is_quoted_and_cut():
-    assert problems.quoted("it\n") == "'it\\n'"
-    assert problems.quoted("x" * 500_000) == "'" + "x" * 79 + "…'"

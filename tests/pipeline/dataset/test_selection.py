@@ -146,5 +146,5 @@ def test_a_message_lists_no_more_names_than_a_person_reads():
     table = Table(tuple(Column(f"c{i}" + "x" * 1000, "double") for i in range(2000)))
     with pytest.raises(InputRejected) as caught:
         select(table, Options(columns=("y",)))
-    assert "and 1980 more" in caught.value.problem.message
+    assert "and 1,980 more" in caught.value.problem.message
     assert len(caught.value.problem.message) < 3000
