@@ -4,9 +4,10 @@ First the floor is measured: how fast the device copies within its memory, and o
 pinned host memory: in, out, and both at once. Then the contenders run in turn, round after round,
 on the same random float64 block: our scaler, the naive `(x - x.mean()) / x.std()` on CuPy, the
 same in PyTorch, eager and compiled, where torch can be imported, and ours on NumPy. Each result
-is checked against an extended-precision oracle on the host. A contender's floor is the bytes that
-must move (moments: one read; transform: one read and one write; z-score, which is both: two reads
-and one write) over the measured bandwidth.
+is checked against an extended-precision oracle on the host, and a wrong one fails the benchmark
+once the report is written. A contender's floor is the bytes that must move (moments: one read;
+transform: one read and one write; z-score, which is both: two reads and one write) over the
+measured bandwidth.
 
 The kernels run many times on end, so that their launches overlap and it is they that are timed;
 the scaler's own calls, which also take what Python takes, stand beside them.

@@ -6,7 +6,6 @@ import codecs
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import pyarrow
@@ -68,6 +67,8 @@ class CsvParser:
         self, types: Mapping[str, Any], kept: Collection[str], delimiter: str, key: str
     ) -> None:
         self._types = types
+        # Conversion would not tell what it drops, as the leading zeros of postal codes.
+        self._read_as = {**types, **dict.fromkeys(kept, pyarrow.string())}
         self._kept: dict[Any, list[str]] = defaultdict(list)
         for name in kept:
             self._kept[types[name]].append(name)
@@ -143,7 +144,6 @@ class CsvParser:
         return pyarrow.record_batch(columns)
 
     def _options(self, keep_aside: Any, block_bytes: int, quoted: bool = True) -> dict[str, Any]:
-        text = pyarrow.string()
         return {
             # With threads the rows have no numbers.
             "read_options": pyarrow.csv.ReadOptions(
@@ -157,8 +157,7 @@ class CsvParser:
                 invalid_row_handler=keep_aside,
             ),
             "convert_options": pyarrow.csv.ConvertOptions(
-                # Conversion would not tell what it drops, as the leading zeros of postal codes.
-                column_types={**self._types, **dict.fromkeys(chain(*self._kept.values()), text)},
+                column_types=self._read_as,
                 null_values=NULL_SPELLINGS,
                 true_values=TRUE_SPELLINGS,
                 false_values=FALSE_SPELLINGS,

@@ -37,8 +37,9 @@ def text_types(manifest: Manifest) -> dict[str, Any]:
 class Candidate:
     """A type that a column may have.
 
-    One that is `kept` has to hold whole numbers and codes as they are written: no whole number
-    that a double rounds, none beyond its range, none with zeros or a plus sign before it.
+    One that is `kept` has to hold what is written: no digits with zeros before them, no whole
+    number with a plus sign, and as double none beyond MAX_EXACT, nor a number that is infinite
+    there.
     """
 
     type: Any

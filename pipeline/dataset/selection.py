@@ -71,18 +71,12 @@ def _check_choice(options: Options, types: dict[str, str], warnings: Sequence[st
     numeric = [name for name in types if is_numeric(types[name])]
     for name in options.columns:
         if name not in numeric:
-            why = [warning for warning in warnings if warning.startswith(about_text(name))]
+            reasons = (warning for warning in warnings if warning.startswith(about_text(name)))
             raise rejected(
                 "not_numeric",
-                " ".join(
-                    [
-                        f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot "
-                        "be normalized.",
-                        *why,
-                        f"The numeric columns are {listing(numeric) or 'none'}. Upload again with "
-                        "some of them.",
-                    ]
-                ),
+                f"columns names {quoted(name)}, which is {quoted(types[name])} and cannot be "
+                f"normalized. {''.join(f'{reason} ' for reason in reasons)}The numeric columns are "
+                f"{listing(numeric) or 'none'}. Upload again with some of them.",
                 "metadata columns",
             )
         if name == options.group_by:
