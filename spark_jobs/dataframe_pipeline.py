@@ -15,7 +15,6 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import unquote
 
-import numpy
 import pyarrow
 from pyspark.sql import DataFrame, SparkSession, types
 from pyspark.sql.pandas.types import from_arrow_type
@@ -28,8 +27,8 @@ from spark_jobs.groups import check_number, in_order, key_text, key_type, varyin
 from spark_jobs.job import Pipeline, main
 from spark_jobs.long_form import MANY_ROWS, Cell
 from spark_jobs.parquet_parts import open_part
+from spark_jobs.sample import take_sample
 
-SAMPLE_ROWS = 10_000
 ROWS_PER_CELL = 10
 """What the one pass keeps of a cell, a key with a pattern of nulls, has to stand for some rows."""
 
@@ -47,12 +46,12 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
     width = len(spec.columns)
     with open_part(spec.inputs[0]) as part:
         schema = part.schema_arrow
-        scans_once = spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS
-        scans_once = scans_once and _few_cells(part, spec)
+        may_scan_once = spec.rows >= MANY_ROWS and width <= one_pass.MOST_COLUMNS
+        sample = take_sample(part, spec.columns, spec.group_by) if may_scan_once else None
     group_type = pyarrow.string() if spec.group_by is None else schema.field(spec.group_by).type
     frame = read(session, spec, group_type)
-    if scans_once:
-        cells, r = one_pass.summarise(frame, width, spec.rows)
+    if sample and sample.cells * ROWS_PER_CELL <= sample.rows:
+        cells, r = one_pass.summarise(frame, width, spec.rows, sample.reached)
         groups = in_order(_group_summaries(cells, group_type))
         varies = varying(groups)[:MOST_CORRELATED]
     else:
@@ -68,21 +67,6 @@ def summarise(session: SparkSession, spec: SparkSpec) -> Summary:
         groups=groups,
         correlation=matrix(varies, lambda i, j: r[i, j]),
     )
-
-
-def _few_cells(part: Any, spec: SparkSpec) -> bool:
-    """Whether a sample of the part's rows has few different keys with patterns of nulls."""
-    grouped = [] if spec.group_by is None else [spec.group_by]
-    names = list(dict.fromkeys([*spec.columns, *grouped]))
-    for batch in part.iter_batches(SAMPLE_ROWS, columns=names):
-        absent = numpy.zeros(batch.num_rows, numpy.int64)
-        for index, name in enumerate(spec.columns):
-            absent |= batch[name].is_null().to_numpy(zero_copy_only=False).astype(int) << index
-        keys = [batch[name].cast(key_type(batch[name].type)) for name in grouped]
-        cells = pyarrow.table([pyarrow.array(absent), *keys], ["absent", "key"][: 1 + len(keys)])
-        different = cells.group_by(cells.column_names).aggregate([]).num_rows
-        return bool(different * ROWS_PER_CELL <= batch.num_rows)
-    return True
 
 
 def read(session: SparkSession, spec: SparkSpec, group_type: Any) -> DataFrame:

@@ -6,6 +6,9 @@ look at nulls, serves the pairwise correlations and, of a column with itself, th
 cells, few as patterns of nulls are, are then unfolded into pairs and summed up in Spark, so that
 the driver gets a row for each group and column and one for each pair.
 
+Few rows change an extreme, and looking costs less than writing: each is only asked of the values
+beyond what the groups are known to reach, and of groups of which that is not known.
+
 Sums of squares cancel when values lie close together and far from 0, which z-scores rarely do. How
 much they cancelled shows in what is left of them; what lost digits is asked of the long form.
 """
@@ -18,11 +21,12 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
 
-from pyspark.sql import DataFrame, functions
+from pyspark.sql import Column, DataFrame, functions
 
 from contracts.summary import OUTLIER_Z, ColumnSummary
 from spark_jobs.correlation import WORST_CANCELLATION
 from spark_jobs.long_form import Cell, Pair, by_group, correlations
+from spark_jobs.sample import Reached
 
 MOST_COLUMNS = 12
 """More of them have too many patterns of nulls, and pairs that take too long to compile."""
@@ -74,37 +78,53 @@ class _Sums:
 
 
 def summarise(
-    frame: DataFrame, width: int, rows: int
+    frame: DataFrame, width: int, rows: int, reached: Reached
 ) -> tuple[list[Cell], dict[Pair, float | None]]:
     """Each group's statistics of each column, and the correlation of each pair of columns.
 
-    `frame` is of `key` and of `width` columns c0, c1, …, and has `rows`.
+    `frame` is of `key` and of `width` columns c0, c1, …, and has `rows`, some of which `reached`
+    is of.
     """
-    found = [_Sums(*row) for row in _sums(frame, width).collect()]
+    of_all = _of_groups_and_pairs(_of_cells(frame, width, reached), width)
+    found = [_Sums(*row) for row in of_all.collect()]
     cells = _cells(frame, [sums for sums in found if sums.i == sums.j])
     r = _correlations(frame, [sums for sums in found if sums.i < sums.j], rows)
     return cells, r
 
 
-def _sums(frame: DataFrame, width: int) -> DataFrame:
-    """The rows of _Sums."""
+def _of_cells(frame: DataFrame, width: int, reached: Reached) -> DataFrame:
+    """A row for each cell, of its `key` and the columns that are `absent` in it, with the sums."""
     columns = range(width)
-    pairs = list(combinations_with_replacement(columns, 2))
     absent = " + ".join(f"IF(c{i} IS NULL, {1 << i}L, 0L)" for i in columns)
-    cells = (
-        frame.selectExpr(
-            "key", f"{absent} AS absent", *(f"coalesce(c{i}, 0D) AS c{i}" for i in columns)
+    # SQL has no other word for infinity.
+    lows = [f"double('{low!r}')" for low in reached.lows]
+    highs = [f"double('{high!r}')" for high in reached.highs]
+    below = [f"min(c{i}) FILTER (WHERE NOT known OR c{i} < {lows[i]})" for i in columns]
+    above = [f"max(c{i}) FILTER (WHERE NOT known OR c{i} > {highs[i]})" for i in columns]
+    far = [f"abs(c{i}) > {OUTLIER_Z}D" for i in columns]
+    return (
+        frame.select(
+            "key",
+            _is_one_of(reached.keys).alias("known"),
+            *_expressions(f"{absent} AS absent"),
+            *_expressions(*(f"coalesce(c{i}, 0D) AS c{i}" for i in columns)),
         )
         .groupBy("key", "absent")
         .agg(
             *_expressions("count(1) AS rows"),
             *_expressions(*(f"sum(c{i}) AS s{i}" for i in columns)),
-            *_expressions(*(f"min(c{i}) AS lo{i}" for i in columns)),
-            *_expressions(*(f"max(c{i}) AS hi{i}" for i in columns)),
-            *_expressions(*(f"sum(IF(abs(c{i}) > {OUTLIER_Z}D, 1L, 0L)) AS o{i}" for i in columns)),
-            *_expressions(*(f"sum(c{i} * c{j}) AS p{i}_{j}" for i, j in pairs)),
+            *_expressions(*(f"coalesce({below[i]}, {lows[i]}) AS lo{i}" for i in columns)),
+            *_expressions(*(f"coalesce({above[i]}, {highs[i]}) AS hi{i}" for i in columns)),
+            *_expressions(*(f"count(1) FILTER (WHERE {far[i]}) AS o{i}" for i in columns)),
+            *_expressions(*(f"sum(c{i} * c{j}) AS p{i}_{j}" for i, j in _pairs(width))),
         )
     )
+
+
+def _of_groups_and_pairs(cells: DataFrame, width: int) -> DataFrame:
+    """The rows of _Sums, from those of `_of_cells`."""
+    columns = range(width)
+    pairs = _pairs(width)
     unfolded = cells.selectExpr(
         "key",
         "absent",
@@ -182,6 +202,18 @@ def _correlations(frame: DataFrame, found: Sequence[_Sums], rows: int) -> dict[P
         again = correlations(frame, sorted({column for pair in lost for column in pair}), rows)
         r |= {pair: again[pair] for pair in lost}
     return r
+
+
+def _is_one_of(keys: Sequence[Any]) -> Column:
+    key = functions.col("key")
+    named = key.isin([each for each in keys if each is not None])
+    return functions.coalesce(named, functions.lit(False)) | (
+        key.isNull() & functions.lit(None in keys)
+    )
+
+
+def _pairs(width: int) -> list[Pair]:
+    return list(combinations_with_replacement(range(width), 2))
 
 
 def _expressions(*texts: str) -> list[Any]:

@@ -36,10 +36,10 @@ def assert_equals_the_oracle(spark_session, spec_of, monkeypatch):
     monkeypatch.setattr(long_form, "MANY_ROWS", 0)
     monkeypatch.setattr(dataframe_pipeline, "ROWS_PER_CELL", 0)
 
-    def check(table, texts=None, **options):
-        spec = spec_of(table, **options)
+    def check(*tables, texts=None, **options):
+        spec = spec_of(*tables, **options)
         found = dataframe_pipeline.summarise(spark_session, spec)
-        expected = expected_summary(spec, table, texts)
+        expected = expected_summary(spec, pyarrow.concat_tables(tables), texts)
         assert_agree(found, expected)
         return expected
 
@@ -50,10 +50,30 @@ def test_z_scores_with_nulls_are_summed_up_in_one_pass(assert_equals_the_oracle,
     rows = 3_000
     keys = [["AA", "UA", None, "WN", ""][index % 5] for index in range(rows)]
     table = pyarrow.table({**numbers(rows), "g": keys})
-    expected = assert_equals_the_oracle(table, keys, group_by="g", row_group_size=400)
+    expected = assert_equals_the_oracle(table, texts=keys, group_by="g", row_group_size=400)
     assert [group.group for group in expected.groups] == [None, "", "AA", "UA", "WN"]
     assert expected.groups[0].columns[0].count < expected.groups[0].rows
     assert asked_again == {"by_group": [], "correlations": []}
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
+def test_extremes_lie_wherever_they_may(assert_equals_the_oracle, scale):
+    """In the sample or behind it, of groups that it has many rows of, few, or none."""
+    random = numpy.random.default_rng(5)
+    names = ["a", "b", None, "rare", "none yet"]
+
+    def part(rows, shares, spread):
+        keys = random.choice(len(names), rows, p=shares)
+        x, y = random.normal(size=(2, rows)) * spread / (1 + keys) ** 2 * scale
+        coin = random.integers(0, 2, rows) * scale
+        grouped = pyarrow.array([names[key] for key in keys])
+        columns = {"x": x, "y": pyarrow.array(y, mask=keys * random.random(rows) > 1), "coin": coin}
+        return pyarrow.table({**columns, "g": grouped})
+
+    first = part(2_000, [0.5, 0.3, 0.19, 0.01, 0], spread=0.1)
+    parts = [first, part(3_000, [0.1, 0.5, 0.19, 0.01, 0.2], spread=0.2)]
+    keys = [key for table in parts for key in table["g"].to_pylist()]
+    assert_equals_the_oracle(*parts, texts=keys, group_by="g")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +84,7 @@ def test_z_scores_with_nulls_are_summed_up_in_one_pass(assert_equals_the_oracle,
 def test_keys_of_other_types_group_as_elsewhere(assert_equals_the_oracle, key, texts):
     table = pyarrow.table({**numbers(30), "g": pyarrow.array(key * 10)})
     texts = texts or ["true", "false", None]
-    assert_equals_the_oracle(table, texts * 10, columns=("x", "y", "z"), group_by="g")
+    assert_equals_the_oracle(table, texts=texts * 10, columns=("x", "y", "z"), group_by="g")
 
 
 def test_constants_and_columns_without_values_have_no_correlation(assert_equals_the_oracle):
@@ -79,7 +99,7 @@ def test_constants_and_columns_without_values_have_no_correlation(assert_equals_
             "only in b": [None if key == "a" else 0.1 * i for i, key in enumerate(keys)],
         }
     )
-    expected = assert_equals_the_oracle(table.append_column("g", [keys]), keys, group_by="g")
+    expected = assert_equals_the_oracle(table.append_column("g", [keys]), texts=keys, group_by="g")
     assert [r is None for r in expected.correlation[0]] == [False] * 3 + [True] * 3 + [False]
 
 
@@ -95,7 +115,7 @@ def test_what_lies_close_together_and_far_from_zero_is_asked_again(
     table = pyarrow.table(
         {"y": y, "x": x, "z": z, "far z": pyarrow.array(x + z, mask=~far), "g": keys}
     )
-    assert_equals_the_oracle(table, list(keys), group_by="g")
+    assert_equals_the_oracle(table, texts=list(keys), group_by="g")
     assert asked_again == {"by_group": [1, 3], "correlations": [0, 1, 2, 3]}
 
 
