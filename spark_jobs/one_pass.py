@@ -85,80 +85,75 @@ def summarise(
     `frame` is of `key` and of `width` columns c0, c1, …, and has `rows`, some of which `reached`
     is of.
     """
-    of_all = _of_groups_and_pairs(_of_cells(frame, width, reached), width)
-    found = [_Sums(*row) for row in of_all.collect()]
+    found = [_Sums(*row) for row in _sums(frame, width, reached).collect()]
     cells = _cells(frame, [sums for sums in found if sums.i == sums.j])
     r = _correlations(frame, [sums for sums in found if sums.i < sums.j], rows)
     return cells, r
 
 
-def _of_cells(frame: DataFrame, width: int, reached: Reached) -> DataFrame:
-    """A row for each cell, of its `key` and the columns that are `absent` in it, with the sums."""
+def _sums(frame: DataFrame, width: int, reached: Reached) -> DataFrame:
+    """The rows of _Sums: first a row for each cell, then, unfolded, for each group and pair."""
     columns = range(width)
-    absent = " + ".join(f"IF(c{i} IS NULL, {1 << i}L, 0L)" for i in columns)
+    pairs = list(combinations_with_replacement(columns, 2))
     # SQL has no other word for infinity.
     lows = [f"double('{low!r}')" for low in reached.lows]
     highs = [f"double('{high!r}')" for high in reached.highs]
-    below = [f"min(c{i}) FILTER (WHERE NOT known OR c{i} < {lows[i]})" for i in columns]
-    above = [f"max(c{i}) FILTER (WHERE NOT known OR c{i} > {highs[i]})" for i in columns]
-    far = [f"abs(c{i}) > {OUTLIER_Z}D" for i in columns]
-    return (
-        frame.select(
-            "key",
-            _is_one_of(reached.keys).alias("known"),
-            *_expressions(f"{absent} AS absent"),
-            *_expressions(*(f"coalesce(c{i}, 0D) AS c{i}" for i in columns)),
+    lower = [f"min(c{i}) FILTER (WHERE NOT known OR c{i} < {lows[i]})" for i in columns]
+    higher = [f"max(c{i}) FILTER (WHERE NOT known OR c{i} > {highs[i]})" for i in columns]
+    # One statement, for Spark analyses all columns again with each step that is taken in Python.
+    return frame.sparkSession.sql(
+        f"""
+        WITH filled AS (
+            SELECT
+                key,
+                known,
+                {" + ".join(f"IF(c{i} IS NULL, {1 << i}L, 0L)" for i in columns)} AS absent,
+                {_list(f"coalesce(c{i}, 0D) AS c{i}" for i in columns)}
+            FROM {{frame}}
+        ), cells AS (
+            SELECT
+                key,
+                absent,
+                count(1) AS rows,
+                {_array(f"sum(c{i})" for i in columns)} AS s,
+                {_array(f"sum(c{i} * c{i})" for i in columns)} AS q,
+                {_array(f"sum(c{i} * c{j})" for i, j in pairs)} AS products,
+                {_array(f"coalesce({lower[i]}, {lows[i]})" for i in columns)} AS lo,
+                {_array(f"coalesce({higher[i]}, {highs[i]})" for i in columns)} AS hi,
+                {_array(f"count(1) FILTER (WHERE abs(c{i}) > {OUTLIER_Z}D)" for i in columns)} AS o
+            FROM filled
+            GROUP BY key, absent
+        ), unfolded AS (
+            SELECT
+                *,
+                {_array(str(i) for i, _ in pairs)}[place] AS i,
+                {_array(str(j) for _, j in pairs)}[place] AS j
+            FROM (SELECT *, posexplode(products) AS (place, product) FROM cells)
+        ), of_pairs AS (
+            SELECT
+                *,
+                IF(i = j, key, NULL) AS of,
+                (absent & (shiftleft(1L, i) | shiftleft(1L, j))) = 0 AS both
+            FROM unfolded
         )
-        .groupBy("key", "absent")
-        .agg(
-            *_expressions("count(1) AS rows"),
-            *_expressions(*(f"sum(c{i}) AS s{i}" for i in columns)),
-            *_expressions(*(f"coalesce({below[i]}, {lows[i]}) AS lo{i}" for i in columns)),
-            *_expressions(*(f"coalesce({above[i]}, {highs[i]}) AS hi{i}" for i in columns)),
-            *_expressions(*(f"count(1) FILTER (WHERE {far[i]}) AS o{i}" for i in columns)),
-            *_expressions(*(f"sum(c{i} * c{j}) AS p{i}_{j}" for i, j in _pairs(width))),
-        )
-    )
-
-
-def _of_groups_and_pairs(cells: DataFrame, width: int) -> DataFrame:
-    """The rows of _Sums, from those of `_of_cells`."""
-    columns = range(width)
-    pairs = _pairs(width)
-    unfolded = cells.selectExpr(
-        "key",
-        "absent",
-        "rows",
-        f"{_array(f's{i}' for i in columns)} AS s",
-        f"{_array(f'p{i}_{i}' for i in columns)} AS q",
-        f"{_array(f'lo{i}' for i in columns)} AS lo",
-        f"{_array(f'hi{i}' for i in columns)} AS hi",
-        f"{_array(f'o{i}' for i in columns)} AS o",
-        f"posexplode({_array(f'p{i}_{j}' for i, j in pairs)}) AS (place, product)",
-    ).selectExpr(
-        "*",
-        f"{_array(str(i) for i, _ in pairs)}[place] AS i",
-        f"{_array(str(j) for _, j in pairs)}[place] AS j",
-    )
-    of_pairs = unfolded.selectExpr(
-        "*",
-        "IF(i = j, key, NULL) AS of",
-        "(absent & (shiftleft(1L, i) | shiftleft(1L, j))) = 0 AS both",
-    )
-    present = "FILTER (WHERE both)"
-    return of_pairs.groupBy("of", "i", "j").agg(
-        *_expressions(
-            "sum(rows)",
-            "sum(IF(both, rows, 0L))",
-            f"sum(s[i]) {present}",
-            f"sum(s[j]) {present}",
-            f"sum(q[i]) {present}",
-            f"sum(q[j]) {present}",
-            f"sum(product) {present}",
-            f"min(lo[i]) {present}",
-            f"max(hi[i]) {present}",
-            "sum(o[i])",
-        )
+        SELECT
+            of,
+            i,
+            j,
+            sum(rows),
+            sum(IF(both, rows, 0L)),
+            sum(s[i]) FILTER (WHERE both),
+            sum(s[j]) FILTER (WHERE both),
+            sum(q[i]) FILTER (WHERE both),
+            sum(q[j]) FILTER (WHERE both),
+            sum(product) FILTER (WHERE both),
+            min(lo[i]) FILTER (WHERE both),
+            max(hi[i]) FILTER (WHERE both),
+            sum(o[i])
+        FROM of_pairs
+        GROUP BY of, i, j
+        """,
+        frame=frame.withColumn("known", _is_one_of(reached.keys)),
     )
 
 
@@ -212,13 +207,9 @@ def _is_one_of(keys: Sequence[Any]) -> Column:
     )
 
 
-def _pairs(width: int) -> list[Pair]:
-    return list(combinations_with_replacement(range(width), 2))
-
-
-def _expressions(*texts: str) -> list[Any]:
-    return [functions.expr(text) for text in texts]
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items)
 
 
 def _array(items: Iterable[str]) -> str:
-    return f"array({', '.join(items)})"
+    return f"array({_list(items)})"

@@ -28,7 +28,7 @@ from spark_jobs import dataframe_pipeline, rdd_pipeline
 from spark_jobs.session import open_session, seconds_since_start
 from spark_jobs.turns import Runner, run_by_turns, say
 
-WARM_UP_RUNS, WARM_UP_LIMIT = 10, 60.0
+WARM_UP_RUNS, WARM_UP_LIMIT = 20, 90.0
 """Of both pipelines over each dataset, or fewer when they take more seconds than that: for so long
 the JVM goes on compiling the aggregation of many rows. A job affords one.
 """
