@@ -6,8 +6,8 @@ look at nulls, serves the pairwise correlations and, of a column with itself, th
 cells, few as patterns of nulls are, are then unfolded into pairs and summed up in Spark, so that
 the driver gets a row for each group and column and one for each pair.
 
-Few rows change an extreme, and looking costs less than writing: each is only asked of the values
-beyond what the groups are known to reach, and of groups of which that is not known.
+Few rows change an extreme or are outliers, and looking costs less than writing: extremes are asked
+only of values beyond what their group is known to reach, and of all values of the other groups.
 
 Sums of squares cancel when values lie close together and far from 0, which z-scores rarely do. How
 much they cancelled shows in what is left of them; what lost digits is asked of the long form.
@@ -82,8 +82,8 @@ def summarise(
 ) -> tuple[list[Cell], dict[Pair, float | None]]:
     """Each group's statistics of each column, and the correlation of each pair of columns.
 
-    `frame` is of `key` and of `width` columns c0, c1, …, and has `rows`, some of which `reached`
-    is of.
+    `frame` is of `key` and of `width` columns c0, c1, …, and has `rows` rows; `reached` is what
+    some of them reach.
     """
     found = [_Sums(*row) for row in _sums(frame, width, reached).collect()]
     cells = _cells(frame, [sums for sums in found if sums.i == sums.j])
@@ -92,14 +92,11 @@ def summarise(
 
 
 def _sums(frame: DataFrame, width: int, reached: Reached) -> DataFrame:
-    """The rows of _Sums: first a row for each cell, then, unfolded, for each group and pair."""
+    """The rows of _Sums, from those of the cells, unfolded."""
     columns = range(width)
     pairs = list(combinations_with_replacement(columns, 2))
-    # SQL has no other word for infinity.
-    lows = [f"double('{low!r}')" for low in reached.lows]
-    highs = [f"double('{high!r}')" for high in reached.highs]
-    lower = [f"min(c{i}) FILTER (WHERE NOT known OR c{i} < {lows[i]})" for i in columns]
-    higher = [f"max(c{i}) FILTER (WHERE NOT known OR c{i} > {highs[i]})" for i in columns]
+    lowest = (_extreme("min", f"c{i}", "<", low) for i, low in enumerate(reached.lows))
+    highest = (_extreme("max", f"c{i}", ">", high) for i, high in enumerate(reached.highs))
     # One statement, for Spark analyses all columns again with each step that is taken in Python.
     return frame.sparkSession.sql(
         f"""
@@ -118,8 +115,8 @@ def _sums(frame: DataFrame, width: int, reached: Reached) -> DataFrame:
                 {_array(f"sum(c{i})" for i in columns)} AS s,
                 {_array(f"sum(c{i} * c{i})" for i in columns)} AS q,
                 {_array(f"sum(c{i} * c{j})" for i, j in pairs)} AS products,
-                {_array(f"coalesce({lower[i]}, {lows[i]})" for i in columns)} AS lo,
-                {_array(f"coalesce({higher[i]}, {highs[i]})" for i in columns)} AS hi,
+                {_array(lowest)} AS lo,
+                {_array(highest)} AS hi,
                 {_array(f"count(1) FILTER (WHERE abs(c{i}) > {OUTLIER_Z}D)" for i in columns)} AS o
             FROM filled
             GROUP BY key, absent
@@ -201,10 +198,14 @@ def _correlations(frame: DataFrame, found: Sequence[_Sums], rows: int) -> dict[P
 
 def _is_one_of(keys: Sequence[Any]) -> Column:
     key = functions.col("key")
-    named = key.isin([each for each in keys if each is not None])
-    return functions.coalesce(named, functions.lit(False)) | (
-        key.isNull() & functions.lit(None in keys)
-    )
+    others = [each for each in keys if each is not None]
+    return functions.when(key.isNull(), None in keys).otherwise(key.isin(others))
+
+
+def _extreme(function: str, column: str, beyond: str, reached: float) -> str:
+    bound = f"double('{reached!r}')"  # SQL has no literal for infinity.
+    found = f"{function}({column}) FILTER (WHERE NOT known OR {column} {beyond} {bound})"
+    return f"coalesce({found}, {bound})"
 
 
 def _list(items: Iterable[str]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy
 import pyarrow
+from pyarrow import types
 
 from spark_jobs.groups import key_type
 
 SAMPLE_ROWS = 10_000
-MANY_OF_A_GROUP = 100
-"""Of so many sampled rows few others lie beyond the lowest and the highest."""
+MANY_VALUES = 100
+"""Of a group with so many sampled values in a column few others lie beyond their extremes."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Reached:
 
 @dataclass(frozen=True)
 class Sample:
-    """How many rows were read, how many different cells they have, keys with patterns of nulls,
-    and what the groups reach that many of them belong to.
+    """How many rows were read, into how many cells, a key with a pattern of nulls, they fall, and
+    what the groups reach that have many values among them.
     """
 
     rows: int
@@ -63,28 +64,33 @@ def _cells(key: Any, values: Sequence[Any]) -> int:
 
 def _reached(key: Any, values: Sequence[Any]) -> Reached:
     names = [f"c{index}" for index in range(len(values))]
+    asked = ("count", "min", "max")
     groups = (
         pyarrow.table([key, *values], ["key", *names])
         .group_by("key")
-        .aggregate([([], "count_all"), *((name, f) for name in names for f in ("min", "max"))])
+        .aggregate([(name, function) for name in names for function in asked])
     )
-    # Null, where a group has no value, becomes NaN.
-    lows, highs = (
-        numpy.column_stack([groups[f"{name}_{f}"].to_numpy() for name in names])
-        for f in ("min", "max")
+    counts, lows, highs = (
+        numpy.column_stack([groups[f"{name}_{function}"].to_numpy() for name in names])
+        for function in asked
     )
-    is_known = numpy.isfinite(lows).all(axis=1) & numpy.isfinite(highs).all(axis=1)
-    is_known &= groups["count_all"].to_numpy() >= MANY_OF_A_GROUP
-    is_known &= _is_plain(key.type)
+    is_known = (counts >= MANY_VALUES) & numpy.isfinite(lows) & numpy.isfinite(highs)
+    rows = is_known.all(axis=1) & _can_be_known(groups["key"])
     return Reached(
-        tuple(groups["key"].filter(pyarrow.array(is_known)).to_pylist()),
-        tuple(lows[is_known].max(axis=0, initial=-numpy.inf).tolist()),
-        tuple(highs[is_known].min(axis=0, initial=numpy.inf).tolist()),
+        tuple(groups["key"].filter(pyarrow.array(rows)).to_pylist()),
+        tuple(lows[rows].max(axis=0, initial=-numpy.inf).tolist()),
+        tuple(highs[rows].min(axis=0, initial=numpy.inf).tolist()),
     )
 
 
-def _is_plain(key: Any) -> bool:
-    """Whether keys of a type are the same to Spark when Python hands them back."""
-    types = pyarrow.types
-    text = types.is_string(key) or types.is_large_string(key)
-    return bool(text or types.is_signed_integer(key))
+def _can_be_known(keys: Any) -> bool:
+    """Whether Spark surely finds these keys again when Python hands them back."""
+    if types.is_signed_integer(keys.type):
+        return True
+    if not (types.is_string(keys.type) or types.is_large_string(keys.type)):
+        return False
+    try:
+        keys.to_pylist()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -19,9 +19,9 @@ SETTINGS = {
     "spark.sql.adaptive.enabled": "false",
     # The least that makes a task of its own; with the usual 4 MiB most files would be one task.
     "spark.sql.files.openCostInBytes": "1048576",
-    # A zstd stream is finalized and so holds until the next collection what it reads from: of the
-    # usual 8 MiB, whole row groups of all columns, which then outlive two.
-    "spark.hadoop.parquet.read.allocation.size": "262144",
+    # A zstd stream has a finalizer, so until a second collection it keeps the buffers that it read
+    # from: of the usual 8 MiB each, a row group of all columns.
+    "spark.hadoop.parquet.read.allocation.size": "1048576",
     # An aggregation of many columns is compiled as a whole too; the default gives up at 100.
     "spark.sql.codegen.maxFields": "1000",
     # The only thing that Spark would warn of: that it abbreviates the plans it does not show.

@@ -7,6 +7,7 @@ import pyarrow
 import pytest
 
 from spark_jobs import dataframe_pipeline, long_form, one_pass
+from spark_jobs.groups import key_text, key_type
 from tests.spark_jobs.oracle import assert_agree, expected_summary
 from tests.spark_jobs.test_pipelines import numbers
 
@@ -31,15 +32,19 @@ def asked_again(monkeypatch):
 
 
 @pytest.fixture
-def assert_equals_the_oracle(spark_session, spec_of, monkeypatch):
+def one_pass_alone(monkeypatch):
+    """However few rows there are, and in however many cells."""
     monkeypatch.setattr(dataframe_pipeline, "MANY_ROWS", 0)
     monkeypatch.setattr(long_form, "MANY_ROWS", 0)
     monkeypatch.setattr(dataframe_pipeline, "ROWS_PER_CELL", 0)
 
-    def check(*tables, texts=None, **options):
-        spec = spec_of(*tables, **options)
+
+@pytest.fixture
+def assert_equals_the_oracle(one_pass_alone, spark_session, spec_of):
+    def check(table, texts=None, **options):
+        spec = spec_of(table, **options)
         found = dataframe_pipeline.summarise(spark_session, spec)
-        expected = expected_summary(spec, pyarrow.concat_tables(tables), texts)
+        expected = expected_summary(spec, table, texts)
         assert_agree(found, expected)
         return expected
 
@@ -50,30 +55,50 @@ def test_z_scores_with_nulls_are_summed_up_in_one_pass(assert_equals_the_oracle,
     rows = 3_000
     keys = [["AA", "UA", None, "WN", ""][index % 5] for index in range(rows)]
     table = pyarrow.table({**numbers(rows), "g": keys})
-    expected = assert_equals_the_oracle(table, texts=keys, group_by="g", row_group_size=400)
+    expected = assert_equals_the_oracle(table, keys, group_by="g", row_group_size=400)
     assert [group.group for group in expected.groups] == [None, "", "AA", "UA", "WN"]
     assert expected.groups[0].columns[0].count < expected.groups[0].rows
     assert asked_again == {"by_group": [], "correlations": []}
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
-def test_extremes_lie_wherever_they_may(assert_equals_the_oracle, scale):
+@pytest.mark.parametrize(
+    ("keys", "scale"),
+    [
+        (pyarrow.array(["it's", "\\", None, "", *map(str, range(10))]), 1.0),
+        (pyarrow.array([-128, 127, None, *range(10)], pyarrow.int8()), 1e-100),
+        (pyarrow.array([-(2**62), 2**62, None, *range(10)], pyarrow.timestamp("us")), 1e100),
+        (pyarrow.array([-0.5, 0.5, None, *range(10)], pyarrow.float64()), 1.0),
+    ],
+    ids=lambda value: str(getattr(value, "type", value)),
+)
+def test_extremes_lie_wherever_they_may(one_pass_alone, spark_session, spec_of, keys, scale):
     """In the sample or behind it, of groups that it has many rows of, few, or none."""
     random = numpy.random.default_rng(5)
-    names = ["a", "b", None, "rare", "none yet"]
+    behind, rare, *common = range(len(keys))
 
-    def part(rows, shares, spread):
-        keys = random.choice(len(names), rows, p=shares)
-        x, y = random.normal(size=(2, rows)) * spread / (1 + keys) ** 2 * scale
+    def part(rows, which, spread):
+        key = random.choice(which, rows)
+        key[0] = rare
+        # What has few rows in the sample, or none, reaches less far than the rest does.
+        spread = numpy.where(numpy.isin(key, common), spread, spread / 100)
+        x, y = random.normal(size=(2, rows)) * spread * scale
         coin = random.integers(0, 2, rows) * scale
-        grouped = pyarrow.array([names[key] for key in keys])
-        columns = {"x": x, "y": pyarrow.array(y, mask=keys * random.random(rows) > 1), "coin": coin}
-        return pyarrow.table({**columns, "g": grouped})
+        y = pyarrow.array(y, mask=random.random(rows) < 0.2)
+        return pyarrow.table({"x": x, "y": y, "coin": coin, "g": keys.take(pyarrow.array(key))})
 
-    first = part(2_000, [0.5, 0.3, 0.19, 0.01, 0], spread=0.1)
-    parts = [first, part(3_000, [0.1, 0.5, 0.19, 0.01, 0.2], spread=0.2)]
-    keys = [key for table in parts for key in table["g"].to_pylist()]
-    assert_equals_the_oracle(*parts, texts=keys, group_by="g")
+    parts = [part(4_000, common, 1), part(4_000, [behind, *common], 2)]
+    found = dataframe_pipeline.summarise(spark_session, spec_of(*parts, group_by="g"))
+
+    functions = [(name, f) for name in found.columns for f in ("min", "max")]
+    groups = pyarrow.concat_tables(parts).group_by("g").aggregate(functions)
+    rows = groups.set_column(0, "g", groups["g"].cast(key_type(keys.type))).to_pylist()
+    expected = {
+        key_text(row["g"], keys.type): [row[f"{name}_{f}"] for name, f in functions] for row in rows
+    }
+    assert {
+        group.group: [x for of in group.columns for x in (of.minimum, of.maximum)]
+        for group in found.groups
+    } == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +109,7 @@ def test_extremes_lie_wherever_they_may(assert_equals_the_oracle, scale):
 def test_keys_of_other_types_group_as_elsewhere(assert_equals_the_oracle, key, texts):
     table = pyarrow.table({**numbers(30), "g": pyarrow.array(key * 10)})
     texts = texts or ["true", "false", None]
-    assert_equals_the_oracle(table, texts=texts * 10, columns=("x", "y", "z"), group_by="g")
+    assert_equals_the_oracle(table, texts * 10, columns=("x", "y", "z"), group_by="g")
 
 
 def test_constants_and_columns_without_values_have_no_correlation(assert_equals_the_oracle):
@@ -99,7 +124,7 @@ def test_constants_and_columns_without_values_have_no_correlation(assert_equals_
             "only in b": [None if key == "a" else 0.1 * i for i, key in enumerate(keys)],
         }
     )
-    expected = assert_equals_the_oracle(table.append_column("g", [keys]), texts=keys, group_by="g")
+    expected = assert_equals_the_oracle(table.append_column("g", [keys]), keys, group_by="g")
     assert [r is None for r in expected.correlation[0]] == [False] * 3 + [True] * 3 + [False]
 
 
@@ -115,7 +140,7 @@ def test_what_lies_close_together_and_far_from_zero_is_asked_again(
     table = pyarrow.table(
         {"y": y, "x": x, "z": z, "far z": pyarrow.array(x + z, mask=~far), "g": keys}
     )
-    assert_equals_the_oracle(table, texts=list(keys), group_by="g")
+    assert_equals_the_oracle(table, list(keys), group_by="g")
     assert asked_again == {"by_group": [1, 3], "correlations": [0, 1, 2, 3]}
 
 

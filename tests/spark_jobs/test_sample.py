@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs import sample
-from spark_jobs.sample import MANY_OF_A_GROUP, Reached, take_sample
+from spark_jobs.sample import MANY_VALUES, Reached, take_sample
 
-MANY = MANY_OF_A_GROUP
+MANY = MANY_VALUES
 NOTHING = Reached((), (-math.inf,), (math.inf,))
 
 
@@ -49,7 +49,7 @@ def test_no_rows_tell_nothing(sample_of):
     assert (found.rows, found.cells, found.reached) == (0, 0, NOTHING)
 
 
-def test_all_groups_with_many_rows_reach_the_bounds(sample_of):
+def test_all_groups_with_many_values_reach_the_bounds(sample_of):
     found = sample_of(
         {
             "x": [*range(MANY), *range(10, 10 + MANY), *[1e9] * (MANY - 1)],
@@ -74,6 +74,7 @@ def test_a_group_without_a_finite_value_in_each_column_is_not_known(sample_of, v
         (pyarrow.array(["a"], pyarrow.large_string()), ("a",)),
         (pyarrow.array(["a"]).dictionary_encode(), ("a",)),
         (pyarrow.array([7], pyarrow.timestamp("ns", "UTC")), (7,)),
+        (pyarrow.array([b"\xff"], "binary").cast("string", safe=False), ()),
         (pyarrow.array([7], pyarrow.uint64()), ()),
         (pyarrow.array([7.0]), ()),
         (pyarrow.array([True]), ()),
@@ -81,7 +82,7 @@ def test_a_group_without_a_finite_value_in_each_column_is_not_known(sample_of, v
     ],
     ids=lambda value: str(getattr(value, "type", "")),
 )
-def test_only_keys_that_spark_takes_back_as_they_are_are_known(sample_of, keys, known):
+def test_only_keys_that_spark_surely_finds_again_are_known(sample_of, keys, known):
     rows = keys.take(pyarrow.array([0] * MANY))
     assert sample_of({"x": [1.0] * MANY, "g": rows}).reached.keys == known
 
