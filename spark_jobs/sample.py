@@ -10,7 +10,7 @@ import numpy
 import pyarrow
 from pyarrow import types
 
-from spark_jobs.groups import key_type
+from spark_jobs.groups import keys_of
 
 SAMPLE_ROWS = 10_000
 MANY_VALUES = 100
@@ -49,7 +49,7 @@ def take_sample(part: Any, columns: Sequence[str], group_by: str | None) -> Samp
     if group_by is None:
         key = pyarrow.nulls(batch.num_rows, pyarrow.string())
     else:
-        key = batch[group_by].cast(key_type(batch[group_by].type))
+        key = keys_of(batch[group_by])
     values = [batch[name].cast(pyarrow.float64(), safe=False) for name in columns]
     return Sample(batch.num_rows, _cells(key, values), _reached(key, values))
 

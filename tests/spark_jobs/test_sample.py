@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs import sample
-from spark_jobs.sample import MANY_VALUES, Reached, take_sample
+from spark_jobs.sample import MANY_VALUES as MANY
+from spark_jobs.sample import Reached, take_sample
 
-MANY = MANY_VALUES
 NOTHING = Reached((), (-math.inf,), (math.inf,))
 
 
